@@ -1,0 +1,43 @@
+# `make demo` and `make test` are all a newcomer needs; both build .venv from the hash-pinned lock.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo test test-all lint types contracts check lock clean
+
+demo: $(STAMP)
+	@$(BIN)/mitigations demo --out out/demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q
+	$(BIN)/python -m pytest -q -m "local_model and not slow"
+
+test-all: $(STAMP)
+	$(BIN)/python -m pytest -q -m ""
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+contracts: $(STAMP)
+	$(BIN)/lint-imports
+
+check: lint types contracts
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Needs uv. The file holds no index address: anyone can install it from the index they trust.
+lock:
+	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 \
+		--override requirements.overrides requirements.in pyproject.toml \
+		--all-extras --group dev --output-file requirements.lock
+
+clean:
+	rm -rf .venv dist build out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,77 @@
+"""What a person edits (`Study`) and what a run is bound to (`Plan`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mitigations.model.result import Settings
+from mitigations.model.scenario import Scenario
+from mitigations.model.talk import ModelSpec
+from mitigations.model.variant import Variant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeSpec:
+    """Who decides `coercive`: the rules alone, or judge models beside them."""
+
+    models: tuple[ModelSpec, ...] = ()
+    """Empty: the rule verdict decides."""
+    panel: int = 1
+    allow_own_family: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """The file a team edits, validated. Names are still names: nothing is loaded yet."""
+
+    id: str
+    baseline: str
+    variants: tuple[str, ...]
+    scenarios: str
+    models: tuple[str, ...]
+    repeats: int
+    judge_models: tuple[str, ...] = ()
+    judge_panel: int = 1
+    judge_own_family: bool = False
+    coercive_at: int = 3
+    smallest_change: float = 0.05
+    guardrails: Mapping[str, float] = field(default_factory=dict)
+    design: str = "fixed"
+    looks: int = 1
+    alpha: float = 0.05
+    seed: int = 20260101
+    budget_usd: float | None = None
+    max_tokens: int = 1024
+    fix_nuisance: bool = False
+    schedule: str | None = None
+    cells: tuple[str, ...] = ()
+    """Scenario ids to run; empty: the whole pack."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The frozen study: texts, hashes, settings, prices. The run's only input."""
+
+    study: str
+    created: str
+    """UTC, ISO 8601."""
+    code_version: str
+    variants: tuple[Variant, ...]
+    """The baseline first."""
+    pack: str
+    pack_hash: str
+    scenarios: tuple[Scenario, ...]
+    models: tuple[ModelSpec, ...]
+    repeats: int
+    judge: JudgeSpec
+    rubric_hash: str
+    coercive_at: int
+    fix_nuisance: bool
+    settings: Settings
+    budget_usd: float | None
+    hash: str
+    """Content hash of the lock; every trial id starts from it."""
+
+    @property
+    def baseline(self) -> Variant:
+        """The control arm."""
+        return self.variants[0]

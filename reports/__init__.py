@@ -1,0 +1,1 @@
+"""Assembles a report (data only) and renders it."""

@@ -1,0 +1,1 @@
+"""From a plan to outcomes: order, provider gateway, judge, execution, budget."""

@@ -1,0 +1,1 @@
+"""Pure statistics: counts in, effects out. No rows, no connection, no clock."""

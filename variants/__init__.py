@@ -1,0 +1,1 @@
+"""The shipped variants, and what reads, hashes, lints, diffs and ablates them."""
