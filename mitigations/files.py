@@ -1,0 +1,151 @@
+"""Reading and writing files so that every wrong input has a place and every write is whole."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from mitigations.errors import InvalidFile, StorageFailed
+
+MAX_BYTES = 256 * 1024
+Where = tuple[str | int, ...]
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YamlDoc:
+    """Parsed YAML whose scalars are all text, and the line of every key and item."""
+
+    path: str
+    data: Any
+    lines: Mapping[Where, int]
+
+    def line(self, where: Where) -> int | None:
+        """Line of a key or item, or of its nearest parent."""
+        for depth in range(len(where), -1, -1):
+            if where[:depth] in self.lines:
+                return self.lines[where[:depth]]
+        return None
+
+    def error(self, where: Where, problem: str, fix: str = "") -> InvalidFile:
+        return InvalidFile(self.path, problem, fix=fix, line=self.line(where))
+
+
+def read_text(path: Path, *, limit: int = MAX_BYTES) -> str:
+    """The UTF-8 text of a file of at most `limit` bytes; raises `InvalidFile` otherwise."""
+    try:
+        with path.open("rb") as handle:
+            raw = handle.read(limit + 1)
+    except OSError as exc:
+        raise InvalidFile(path, f"cannot be read: {exc.strerror or exc}") from exc
+    if len(raw) > limit:
+        raise InvalidFile(path, f"is larger than {limit // 1024} KB", fix="Split or shorten it.")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line = raw[: exc.start].count(b"\n") + 1
+        raise InvalidFile(path, "is not UTF-8 text", fix="Save it as UTF-8.", line=line) from exc
+
+
+def read_yaml(path: Path, *, limit: int = MAX_BYTES) -> YamlDoc:
+    """A YAML file as text scalars: `no`, `1.10` and dates stay what was typed; no aliases."""
+    return parse_yaml(read_text(path, limit=limit), str(path))
+
+
+def parse_yaml(text: str, path: str, *, first_line: int = 1) -> YamlDoc:
+    """Parse YAML text; `first_line` is where it starts in `path`."""
+    try:
+        for event in yaml.parse(text, Loader=yaml.BaseLoader):
+            anchor = getattr(event, "anchor", None)
+            if anchor is not None:
+                line = event.start_mark.line + first_line
+                fix = "Write the value out where it is needed."
+                raise InvalidFile(path, "YAML anchors and aliases are refused", fix=fix, line=line)
+        node = yaml.compose(text, Loader=yaml.BaseLoader)
+    except yaml.MarkedYAMLError as exc:
+        mark = exc.problem_mark or exc.context_mark
+        at = mark.line + first_line if mark else None
+        raise InvalidFile(path, f"is not valid YAML: {exc.problem}", line=at) from exc
+    except yaml.YAMLError as exc:
+        raise InvalidFile(path, f"is not valid YAML: {exc}".splitlines()[0]) from exc
+    except RecursionError as exc:
+        raise InvalidFile(path, "is nested too deeply", fix="Flatten it.") from exc
+    lines: dict[Where, int] = {}
+    data = None if node is None else _build(node, (), lines, path, first_line)
+    return YamlDoc(path=path, data=data, lines=lines)
+
+
+def _build(node: yaml.Node, where: Where, lines: dict[Where, int], path: str, first: int) -> Any:
+    lines.setdefault(where, node.start_mark.line + first)
+    if isinstance(node, yaml.MappingNode):
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + first
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise InvalidFile(path, "a key must be plain text", line=line)
+            key = str(key_node.value)
+            if key in result:
+                fix = "Keep one of the two."
+                raise InvalidFile(path, f"the key {key!r} stands twice", fix=fix, line=line)
+            lines[(*where, key)] = line
+            result[key] = _build(value_node, (*where, key), lines, path, first)
+        return result
+    if isinstance(node, yaml.SequenceNode):
+        items = enumerate(node.value)
+        return [_build(item, (*where, index), lines, path, first) for index, item in items]
+    return str(node.value)
+
+
+def validate(model: type[M], doc: YamlDoc, *, what: str) -> M:
+    """The document as `model`; the first fault becomes an `InvalidFile` with line and way out."""
+    if not isinstance(doc.data, dict):
+        raise doc.error((), f"is not {what}: expected `key: value` lines")
+    try:
+        return model.model_validate(doc.data)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        where = tuple(part for part in first["loc"] if isinstance(part, str | int))
+        raise doc.error(where, _problem(first, where), _fix(first, model)) from exc
+
+
+def _problem(fault: Any, where: Where) -> str:
+    name = ".".join(str(part) for part in where) or "the file"
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key {where[-1]!r}"
+    if fault["type"] == "missing":
+        return f"{name} is missing"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    value = fault.get("input")
+    shown = f" (got {str(value)[:60]!r})" if isinstance(value, str | int | float) else ""
+    return f"{name}: {message}{shown}"
+
+
+def _fix(fault: Any, model: type[BaseModel]) -> str:
+    if fault["type"] != "extra_forbidden" or len(fault["loc"]) != 1:
+        return ""
+    return "Known keys: " + ", ".join(sorted(model.model_fields)) + "."
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a whole file or nothing: a temporary file beside it, fsync, then rename."""
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as exc:
+        raise StorageFailed(f"{path}: cannot be written: {exc.strerror or exc}") from exc
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as exc:
+        Path(temporary).unlink(missing_ok=True)
+        raise StorageFailed(f"{path}: cannot be written: {exc.strerror or exc}") from exc
