@@ -33,6 +33,7 @@ class YamlDoc:
         return None
 
     def error(self, where: Where, problem: str, fix: str = "") -> InvalidFile:
+        """An `InvalidFile` that points at a key or item."""
         return InvalidFile(self.path, problem, fix=fix, line=self.line(where))
 
 
@@ -61,9 +62,8 @@ def parse_yaml(text: str, path: str, *, first_line: int = 1) -> YamlDoc:
     """Parse YAML text; `first_line` is where it starts in `path`."""
     try:
         for event in yaml.parse(text, Loader=yaml.BaseLoader):
-            anchor = getattr(event, "anchor", None)
-            if anchor is not None:
-                line = event.start_mark.line + first_line
+            if getattr(event, "anchor", None) is not None:
+                line = event.start_mark.line + first_line if event.start_mark else None
                 fix = "Write the value out where it is needed."
                 raise InvalidFile(path, "YAML anchors and aliases are refused", fix=fix, line=line)
         node = yaml.compose(text, Loader=yaml.BaseLoader)
