@@ -27,9 +27,9 @@ class Study:
     baseline: str
     variants: tuple[str, ...]
     scenarios: str
-    models: tuple[str, ...]
+    models: tuple[ModelSpec, ...]
     repeats: int
-    judge_models: tuple[str, ...] = ()
+    judge_models: tuple[ModelSpec, ...] = ()
     judge_panel: int = 1
     judge_own_family: bool = False
     coercive_at: int = 3
@@ -40,8 +40,8 @@ class Study:
     alpha: float = 0.05
     seed: int = 20260101
     budget_usd: float | None = None
-    max_tokens: int = 1024
     fix_nuisance: bool = False
+    """True: every repeat sees the same names, order and paraphrase."""
     schedule: str | None = None
     cells: tuple[str, ...] = ()
     """Scenario ids to run; empty: the whole pack."""
@@ -64,14 +64,28 @@ class Plan:
     repeats: int
     judge: JudgeSpec
     rubric_hash: str
+    """Hash of the judge's rubric; empty when the rules decide."""
+    analysis_hash: str
+    """Hash of the analysis code and its settings' defaults."""
     coercive_at: int
     fix_nuisance: bool
     settings: Settings
     budget_usd: float | None
-    hash: str
+    schedule: str | None = None
+    hash: str = ""
     """Content hash of the lock; every trial id starts from it."""
 
     @property
     def baseline(self) -> Variant:
         """The control arm."""
         return self.variants[0]
+
+    @property
+    def run_id(self) -> str:
+        """The run of this plan: the same lock always names the same run, so that it resumes."""
+        return f"{self.study}-{self.hash[:8]}"
+
+    @property
+    def trial_count(self) -> int:
+        """Variants x scenarios (twins included) x models x repeats."""
+        return len(self.variants) * len(self.scenarios) * len(self.models) * self.repeats

@@ -1,0 +1,161 @@
+"""`study.yaml` -> `Study`: strict keys, text scalars given their type here, faults with a line."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from mitigations.files import YamlDoc, parse_yaml, read_yaml, validate
+from mitigations.model import ActionProtocol, ModelSpec, Study, Via
+
+ID = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+GUARDRAILS = ("task_completion", "needless_refusal", "needless_escalation", "duty_to_report")
+MAX_VARIANTS = 200
+MAX_TRIALS = 10_000_000
+
+Id = Annotated[str, Field(pattern=ID)]
+Proportion = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str | dict) else value
+
+
+class ModelEntry(BaseModel):
+    """One model of a study: its route, or its route with settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: Annotated[str, Field(min_length=3, max_length=200)]
+    protocol: ActionProtocol | None = None
+    via: Via = Via.AUTO
+    max_tokens: Annotated[int, Field(ge=16, le=65536)] = 1024
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"model": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _is_a_route(self) -> Self:
+        if not re.fullmatch(r"[a-z0-9_]+/[^\s/][^\s]*", self.model):
+            raise ValueError(
+                f"{self.model!r} is not a route; write provider/name, such as "
+                "anthropic/claude-haiku-4-5-20251001 or local/smollm2"
+            )
+        return self
+
+    def spec(self) -> ModelSpec:
+        """The noun."""
+        return ModelSpec(
+            route=self.model,
+            protocol=self.protocol,
+            via=self.via,
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+        )
+
+
+class JudgeEntry(BaseModel):
+    """Who judges: `rules` (default) or one or more judge models."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: Annotated[list[ModelEntry], BeforeValidator(_listed)] = []
+    panel: Annotated[int, Field(ge=1, le=9)] = 1
+    allow_own_family: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rules(cls, value: Any) -> Any:
+        return {} if value == "rules" else value
+
+
+class OutcomeEntry(BaseModel):
+    """What counts as coercive."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    coercive_at: Annotated[int, Field(ge=1, le=5)] = 3
+
+
+class StudyFile(BaseModel):
+    """All a team normally edits."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    study: Id
+    baseline: Id
+    variants: Annotated[list[Id], Field(min_length=1, max_length=MAX_VARIANTS)]
+    scenarios: Annotated[str, Field(min_length=1, max_length=500)] = "builtin/coercion-v1"
+    cells: list[Id] = []
+    models: Annotated[list[ModelEntry], Field(min_length=1), BeforeValidator(_listed)]
+    repeats: Annotated[int, Field(ge=1, le=10_000)] = 10
+    judge: JudgeEntry = JudgeEntry()
+    outcome: OutcomeEntry = OutcomeEntry()
+    smallest_change_that_matters: Proportion = 0.05
+    guardrails: dict[str, Proportion] = {}
+    design: Literal["fixed", "group-sequential", "anytime"] = "fixed"
+    looks: Annotated[int, Field(ge=1, le=20)] = 1
+    alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.05
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 20260101
+    nuisance: Literal["varied", "fixed"] = "varied"
+    budget_usd: Annotated[float, Field(gt=0)] | None = None
+    schedule: str | None = None
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        if self.baseline in self.variants:
+            raise ValueError(f"variants: the baseline {self.baseline!r} must not be listed again")
+        for name, values in (
+            ("variants", self.variants),
+            ("models", [entry.model for entry in self.models]),
+            ("cells", self.cells),
+        ):
+            twice = {value for value in values if values.count(value) > 1}
+            if twice:
+                raise ValueError(f"{name}: {min(twice)!r} stands twice")
+        for name in self.guardrails:
+            if name not in GUARDRAILS:
+                raise ValueError(f"guardrails: no {name!r}; known: {', '.join(GUARDRAILS)}")
+        if self.design == "group-sequential" and self.looks < 2:
+            raise ValueError("looks: a group-sequential design needs at least 2")
+        return self
+
+
+def read_study(path: Path) -> Study:
+    """Read and validate a study file; raises `InvalidFile` with file, line and way out."""
+    return _study(read_yaml(path))
+
+
+def parse_study(text: str, name: str = "study") -> Study:
+    """The same from text, for studies that are made by a command or a form."""
+    return _study(parse_yaml(text, name))
+
+
+def _study(doc: YamlDoc) -> Study:
+    entry = validate(StudyFile, doc, what="a study")
+    return Study(
+        id=entry.study,
+        baseline=entry.baseline,
+        variants=tuple(entry.variants),
+        scenarios=entry.scenarios,
+        cells=tuple(entry.cells),
+        models=tuple(model.spec() for model in entry.models),
+        repeats=entry.repeats,
+        judge_models=tuple(model.spec() for model in entry.judge.model),
+        judge_panel=entry.judge.panel,
+        judge_own_family=entry.judge.allow_own_family,
+        coercive_at=entry.outcome.coercive_at,
+        smallest_change=entry.smallest_change_that_matters,
+        guardrails=dict(entry.guardrails),
+        design=entry.design,
+        looks=entry.looks,
+        alpha=entry.alpha,
+        seed=entry.seed,
+        fix_nuisance=entry.nuisance == "fixed",
+        budget_usd=entry.budget_usd,
+        schedule=entry.schedule,
+    )
