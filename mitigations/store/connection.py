@@ -1,0 +1,82 @@
+"""Opening the database file: one owner, a schema version, no extension that needs the network."""
+
+import re
+from pathlib import Path
+
+import duckdb
+
+from mitigations.errors import DatabaseBusy, InvalidFile, StorageFailed
+
+SCHEMA_VERSION = 1
+_SQL = Path(__file__).parent / "sql"
+
+
+def sql(name: str) -> str:
+    """The text of a statement under `sql/`."""
+    return (_SQL / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def connect(path: Path, *, create: bool) -> duckdb.DuckDBPyConnection:
+    """The one connection to a database file.
+
+    Raises `DatabaseBusy` (naming the process), `InvalidFile` when it is not ours, `StorageFailed`
+    when the disk refuses.
+    """
+    if not create and not path.exists():
+        raise InvalidFile(path, "does not exist", fix="Run a study first, or name another --db.")
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = duckdb.connect(str(path), config=config)
+    except duckdb.IOException as exc:
+        raise _io_error(path, exc) from exc
+    except (duckdb.Error, OSError) as exc:
+        reason = str(exc).splitlines()[0]
+        raise StorageFailed(f"{path}: cannot be opened: {reason}") from exc
+    try:
+        _ensure_schema(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _io_error(path: Path, exc: duckdb.IOException) -> DatabaseBusy | InvalidFile | StorageFailed:
+    message = str(exc)
+    holder = re.search(r"held in (.+?) \(PID (\d+)\)", message)
+    if holder:
+        program = Path(holder[1]).name
+        return DatabaseBusy(
+            f"{path} is in use by PID {holder[2]} ({program})\n"
+            "  Wait for it to finish, stop it, or name another --db."
+        )
+    if "Could not set lock" in message:
+        return DatabaseBusy(f"{path} is in use by another process\n  Wait, or name another --db.")
+    if "not a valid DuckDB database" in message:
+        return InvalidFile(path, "is not a DuckDB database", fix="Name another --db.")
+    return StorageFailed(f"{path}: cannot be opened: {message.splitlines()[0]}")
+
+
+def _ensure_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    tables = {
+        row[0] for row in connection.execute("select table_name from duckdb_tables()").fetchall()
+    }
+    if not tables:
+        connection.begin()
+        connection.execute(sql("schema"))
+        connection.execute("insert into schema_version values (?)", [SCHEMA_VERSION])
+        connection.commit()
+        return
+    if "schema_version" not in tables:
+        raise InvalidFile(path, "is a database of something else", fix="Name another --db.")
+    row = connection.execute("select max(version) from schema_version").fetchone()
+    if row is None or row[0] != SCHEMA_VERSION:
+        found = row[0] if row else "none"
+        raise InvalidFile(
+            path,
+            f"has schema version {found}; this program reads {SCHEMA_VERSION}",
+            fix="Rebuild it from its journals: mitigations check --db FILE --rebuild.",
+        )

@@ -1,0 +1,221 @@
+"""The store: append outcomes with their cells, and read what statistics and reports need."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+
+from mitigations.errors import NoData, StorageFailed
+from mitigations.model import FACTORS, Cell, Counts, Outcome, PairCell, Plan
+from mitigations.store.connection import connect, sql
+from mitigations.store.rows import COLUMNS, CellKey, counted, from_row, to_row
+
+_COLUMNS = ", ".join(COLUMNS)
+
+
+class Store:
+    """The one owner of a database file."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+        self._db = connection
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = True) -> Self:
+        """Open (or create) the file; see `connection.connect` for what it raises."""
+        return cls(connect(path, create=create), path)
+
+    def close(self) -> None:
+        """Give the file back; a second call does nothing."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ---- writing
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.begin()
+            yield
+            self._db.commit()
+        except duckdb.Error as exc:
+            reason = str(exc).splitlines()[0]
+            raise StorageFailed(
+                f"{self.path}: cannot be written: {reason}\n"
+                "  Nothing acknowledged is lost: the journal holds it; the same command resumes."
+            ) from exc
+
+    def begin_run(self, plan: Plan, lock: str, *, at: str) -> str:
+        """Record plan, variants, scenarios and run once; returns the run's id."""
+        run = plan.run_id
+        with self._transaction():
+            if not self._exists("plan", "hash", plan.hash):
+                self._append("plan", [(plan.hash, plan.study, plan.created, lock)])
+            if not self._exists("run", "run", run):
+                self._append("run", [(run, plan.hash, plan.study, at)])
+            self._append("variant_version", list(self._new_variants(plan, at)))
+            self._append("scenario_version", list(self._new_scenarios(plan)))
+        return run
+
+    def _new_variants(self, plan: Plan, at: str) -> Iterator[tuple[Any, ...]]:
+        query = "select variant, treatment_hash from variant_version"
+        known = set(self._db.execute(query).fetchall())
+        for variant in plan.variants:
+            if (variant.id, variant.treatment_hash) not in known:
+                yield (
+                    variant.id,
+                    variant.text_hash,
+                    variant.treatment_hash,
+                    variant.title,
+                    variant.text,
+                    at,
+                )
+
+    def _new_scenarios(self, plan: Plan) -> Iterator[tuple[Any, ...]]:
+        known = {row[0] for row in self._db.execute("select hash from scenario_version").fetchall()}
+        for scenario in plan.scenarios:
+            if scenario.hash not in known:
+                levels = (scenario.factors.get(factor) for factor in FACTORS)
+                yield (
+                    scenario.id,
+                    scenario.hash,
+                    scenario.pack,
+                    plan.pack_hash,
+                    scenario.title,
+                    scenario.twin_of,
+                    scenario.twin_kind,
+                    *levels,
+                )
+
+    def append(self, outcomes: Sequence[Outcome], *, twins: frozenset[str]) -> None:
+        """Land a batch with its cells in one transaction. `twins`: ids of benign twins."""
+        deltas: dict[CellKey, Counter[str]] = {}
+        rows = []
+        for outcome in outcomes:
+            twin = outcome.trial.scenario in twins
+            rows.append(to_row(outcome, twin=twin))
+            for key, (events, scored, lost) in counted(outcome, twin=twin):
+                deltas.setdefault(key, Counter()).update(events=events, scored=scored, lost=lost)
+        if not rows:
+            return
+        run = outcomes[0].run
+        with self._transaction():
+            self._append("outcome", rows)
+            self._add_to_cells(run, deltas)
+
+    def _add_to_cells(self, run: str, deltas: Mapping[CellKey, Mapping[str, int]]) -> None:
+        self._db.execute(
+            "create or replace temp table delta as select * exclude (run) from cell limit 0"
+        )
+        rows = [
+            (*key, delta["events"], delta["scored"], delta["lost"]) for key, delta in deltas.items()
+        ]
+        self._append("delta", rows)
+        self._db.execute(sql("add_to_cells"), {"run": run})
+        self._db.execute(sql("new_cells"), {"run": run})
+
+    def event(self, run: str, kind: str, detail: str, *, at: str) -> None:
+        """Record that a run was started, resumed, stopped, finished, or saw a model change."""
+        with self._transaction():
+            self._append("run_event", [(run, at, kind, detail)])
+
+    def _append(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            with self._db.appender(table) as appender:
+                appender.append_rows(rows)
+
+    def _exists(self, table: str, column: str, value: str) -> bool:
+        # Table and column are our own literals; the value is a parameter.
+        query = f"select 1 from {table} where {column} = ? limit 1"  # noqa: S608
+        return self._db.execute(query, [value]).fetchone() is not None
+
+    # ---- reading
+
+    def runs(self) -> list[tuple[str, str, str]]:
+        """(run, study, started at), newest first."""
+        return self._db.execute(
+            "select run, study, started_at from run order by started_at desc, run"
+        ).fetchall()
+
+    def lock(self, run: str) -> str:
+        """The lock a run was bound to; raises `NoData` for an unknown run."""
+        row = self._db.execute(
+            "select lock from plan where hash = (select plan from run where run = ?)", [run]
+        ).fetchone()
+        if row is None:
+            raise NoData(f"{self.path} holds no run {run!r}")
+        return str(row[0])
+
+    def trials_done(self, run: str) -> set[str]:
+        """Ids of the trials that have an outcome row."""
+        rows = self._db.execute("select trial from outcome where run = ?", [run]).fetchall()
+        return {row[0] for row in rows}
+
+    def cells(self, run: str) -> tuple[Cell, ...]:
+        """Coercive counts of the scenarios proper; twins are no part of the coercive rate."""
+        return tuple(cell for _, cell in self._measured(run, "measure = 'coercive' and not twin"))
+
+    def guardrails(self, run: str) -> dict[str, tuple[Cell, ...]]:
+        """Per guardrail, the cells of the twins it applies to; events are the bad outcome."""
+        result: dict[str, list[Cell]] = {}
+        for measure, cell in self._measured(run, "measure <> 'coercive' and twin"):
+            result.setdefault(measure, []).append(cell)
+        applies = {
+            measure: {cell.scenario for cell in cells if cell.counts.scored}
+            for measure, cells in result.items()
+        }
+        return {
+            measure: tuple(cell for cell in cells if cell.scenario in applies[measure])
+            for measure, cells in result.items()
+            if applies[measure]
+        }
+
+    def _measured(self, run: str, condition: str) -> Iterator[tuple[str, Cell]]:
+        # The condition is one of our two literals above; the run is a parameter.
+        query = (
+            "select measure, variant, scenario, model, events, scored, lost from cell "  # noqa: S608
+            f"where run = ? and {condition} order by all"
+        )
+        for measure, variant, scenario, model, events, scored, lost in self._db.execute(
+            query, [run]
+        ).fetchall():
+            counts = Counts(coercive=events, scored=scored, lost=lost)
+            yield measure, Cell(variant=variant, scenario=scenario, model=model, counts=counts)
+
+    def pairs(self, run: str, baseline: str) -> tuple[PairCell, ...]:
+        """Pairs of the r-th scored trials of each variant and the baseline, closed at epochs."""
+        rows = self._db.execute(sql("pairs"), {"run": run, "baseline": baseline}).fetchall()
+        return tuple(
+            PairCell(
+                variant=variant,
+                scenario=scenario,
+                model=model,
+                variant_only=variant_only,
+                control_only=control_only,
+                concordant=concordant,
+            )
+            for variant, scenario, model, variant_only, control_only, concordant in rows
+        )
+
+    def outcomes(self, run: str, *, trials: Iterable[str] | None = None) -> Iterator[Outcome]:
+        """Outcomes in the order they were planned; only the given trials when named."""
+        query = f"select {_COLUMNS} from outcome where run = ?"  # noqa: S608 - our own columns
+        parameters: list[Any] = [run]
+        if trials is not None:
+            query += " and trial in (select unnest(?))"
+            parameters.append(list(trials))
+        cursor = self._db.cursor().execute(query + " order by position, trial", parameters)
+        while batch := cursor.fetchmany(1000):
+            yield from map(from_row, batch)
+
+    def query(self, statement: str, run: str) -> list[tuple[Any, ...]]:
+        """Rows of a named statement under `sql/` that takes the run as `$run`."""
+        return self._db.execute(sql(statement), {"run": run}).fetchall()
