@@ -2,8 +2,10 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+
+from mitigations.model.trial import content_hash
 
 
 class VariantKind(StrEnum):
@@ -42,6 +44,12 @@ class Variant:
     parent: str | None = None
     tags: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    matches: str | None = None
+    """A placebo names the variant whose length it copies."""
+    dose: float | None = None
+    """Place in an ordered set (a stated audit share in per cent, ...); None outside of one."""
+    clauses_off: tuple[str, ...] = ()
+    """Clauses of the parent that an ablation left out; the clauses it kept stand in the text."""
     text: str
 
     @property
@@ -53,6 +61,17 @@ class Variant:
     def treatment_hash(self) -> str:
         """SHA-256 of text and placement: two trials with equal values saw the same treatment."""
         return hashlib.sha256(f"{self.placement}\n{self.text}".encode()).hexdigest()
+
+    @property
+    def meta_hash(self) -> str:
+        """SHA-256 of everything but the text: a new title or hypothesis keeps the text's hash."""
+        meta = {name: value for name, value in asdict(self).items() if name != "text"}
+        return content_hash(meta)
+
+    @property
+    def is_baseline(self) -> bool:
+        """Tagged as a baseline: the one kind of variant whose text may be empty."""
+        return "baseline" in self.tags
 
     @property
     def clauses(self) -> tuple[Clause, ...]:
