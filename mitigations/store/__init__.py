@@ -2,5 +2,6 @@
 
 from mitigations.store.database import Store
 from mitigations.store.journal import Journal, read_journal
+from mitigations.store.landing import Landing, Recovered, recover
 
-__all__ = ["Journal", "Store", "read_journal"]
+__all__ = ["Journal", "Landing", "Recovered", "Store", "read_journal", "recover"]

@@ -1,0 +1,73 @@
+"""Run trials with bounded concurrency; stop without losing what is already paid for."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+
+from mitigations.errors import MitigationsError
+from mitigations.model import Complete, Outcome, Reply, ReplyStatus, Request, Trial
+
+Play = Callable[[Trial], Awaitable[Outcome]]
+Record = Callable[[Outcome], Awaitable[None]]
+
+
+class Stop:
+    """A wish to stop: no new trial starts, calls in flight are finished and kept."""
+
+    def __init__(self) -> None:
+        self.reason: MitigationsError | None = None
+
+    def because(self, reason: MitigationsError) -> None:
+        """Ask for the stop; the first reason stays."""
+        if self.reason is None:
+            self.reason = reason
+
+
+async def execute(
+    trials: Iterator[Trial], *, play: Play, record: Record, concurrency: int, stop: Stop
+) -> None:
+    """Play the trials in order, at most `concurrency` at once, recording each as it ends.
+
+    A `MitigationsError` out of a trial (budget, storage) stops the run: the other trials in flight
+    are finished and recorded first, then it is raised. Memory does not grow with the trials.
+    """
+
+    async def worker() -> None:
+        # The workers share one iterator: the next trial goes to whoever is free.
+        for trial in trials:
+            if stop.reason is not None:
+                return
+            try:
+                await record(await play(trial))
+            except MitigationsError as exc:
+                stop.because(exc)
+                return
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(concurrency):
+            group.create_task(worker())
+    if stop.reason is not None:
+        raise stop.reason
+
+
+def remembered(
+    complete: Complete,
+    *,
+    known: dict[str, Reply],
+    sent: Callable[[Request], Awaitable[None]],
+    replied: Callable[[Request, Reply], Awaitable[None]],
+) -> Complete:
+    """`complete` with a memory on disk: a call whose answer was kept is never paid for again.
+
+    `known` maps the keys of calls of unfinished trials to their replies; each is used once.
+    """
+
+    async def call(request: Request) -> Reply:
+        reply = known.pop(request.key, None)
+        if reply is not None and reply.status is not ReplyStatus.ERROR:
+            return reply
+        await sent(request)
+        reply = await complete(request)
+        await replied(request, reply)
+        return reply
+
+    return call
