@@ -182,7 +182,8 @@ def _yaml(source: str, path: Path | str, places: dict[Where, int]) -> Any:
     try:
         for event in yaml.parse(source, Loader=yaml.BaseLoader):
             if getattr(event, "anchor", None) is not None:
-                line = event.start_mark.line + 2
+                mark = event.start_mark
+                line = mark.line + 2 if mark else 1
                 fix = "Write the value out, or put it in quotes."
                 raise InvalidFile(path, "anchors and aliases are refused", fix=fix, line=line)
         node = yaml.compose(source, Loader=yaml.BaseLoader)
