@@ -118,8 +118,8 @@ def ppi_rate(arm: Judged) -> Estimate:
     PPI++ estimate `lambda mean(f) + weighted mean(y - lambda f)` is the same for every lambda:
     each verdict's rate of human-coercive labels, weighted by the verdict's share.
 
-    The variance is the two-phase one. Its label rates get one success and one failure added
-    (Agresti & Caffo 2000), because none seen in 50 labels is not none.
+    The variance is the two-phase one. Its label rates get half a success and half a failure added
+    (Jeffreys), because none seen in 50 labels is not none.
     """
     shares = (arm.positive / arm.scored, 1.0 - arm.positive / arm.scored)
     seen = (
@@ -133,7 +133,7 @@ def ppi_rate(arm: Judged) -> Estimate:
         if labelled == 0:
             raise Undefined(f"no human label on a trial judged {verdict}: label some in each arm")
         rate += share * hits / labelled
-        smooth = (hits + 1.0) / (labelled + 2.0)
+        smooth = (hits + 0.5) / (labelled + 1.0)
         unlabelled = max(0.0, 1.0 / labelled - 1.0 / judged)
         variance += share**2 * smooth * (1.0 - smooth) * unlabelled
     variance += rate * (1.0 - rate) / arm.scored

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
-from stats.dunnett import dunnett_critical
+from stats.dunnett import dunnett_constant
 from stats.named import Quantities, Undefined, collect
 
 Z80 = 0.8416212335729143
@@ -53,7 +53,7 @@ class Grid:
     @property
     def constant(self) -> float:
         """Family constant: Dunnett's two-sided critical value, 1.96 for one comparison."""
-        return dunnett_critical(self.comparisons, self.alpha)
+        return dunnett_constant(self.comparisons, self.alpha)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
