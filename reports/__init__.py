@@ -1,1 +1,50 @@
-"""Assembles a report (data only) and renders it."""
+"""Assembles a report (data only) and renders it.
+
+The doors: `build`, `write`, `sentence`, `model_sentence`, `analysis_json`, `report_json` and the
+nouns they take. Rendering libraries are imported when a format is written, never here.
+"""
+
+from reports.build import build
+from reports.contract import analysis_json
+from reports.examples import Place, sample_places
+from reports.report import (
+    ArmConfusion,
+    CorrectedEffect,
+    CorrigibilityRow,
+    Extras,
+    FactorEffect,
+    JudgeCheck,
+    Look,
+    ModelRun,
+    Pair,
+    Report,
+    RunInfo,
+    Transcripts,
+)
+from reports.report_json import report_json
+from reports.sentences import model_sentence, sentence
+from reports.writer import FORMATS, write
+
+__all__ = [
+    "FORMATS",
+    "ArmConfusion",
+    "CorrectedEffect",
+    "CorrigibilityRow",
+    "Extras",
+    "FactorEffect",
+    "JudgeCheck",
+    "Look",
+    "ModelRun",
+    "Pair",
+    "Place",
+    "Report",
+    "RunInfo",
+    "Transcripts",
+    "analysis_json",
+    "build",
+    "model_sentence",
+    "report_json",
+    "sample_places",
+    "sentence",
+    "write",
+]

@@ -1,0 +1,63 @@
+"""The report as one HTML file: no script, no network, readable by eye, ear and printer."""
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from reports.blocks import Forest, HeatCell, Path
+from reports.figures import draw
+from reports.parts import document
+from reports.report import Report
+from reports.textual import clean
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def html(report: Report) -> str:
+    """The whole page. Every string from a report is escaped; only our own figures are markup."""
+    environment = _environment()
+    style = environment.loader and environment.get_template("style.css").render()
+    page = environment.get_template("report.html.j2")
+    # The style sheet is a file of ours, and holds no text from a report.
+    return page.render(
+        document=document(report),
+        style=Markup(style),
+        policy=POLICY,  # noqa: S704
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reports", "templates"),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    environment.filters["shade"] = shade
+    environment.filters["svg"] = svg
+    return environment
+
+
+def _finalize(value: object) -> object:
+    """Control characters are no text; a lone surrogate would break the file's encoding."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def svg(figure: Forest | Path, *, narrow: bool) -> Markup:
+    """A figure of ours as markup: vl-convert escapes every label (tested)."""
+    return Markup(draw(figure, narrow=narrow))  # noqa: S704
+
+
+def shade(cell: HeatCell) -> str:
+    """Style class of a heat cell: direction and one of four depths; the text says the number."""
+    if cell.difference is None:
+        return "heat-none"
+    size = abs(cell.difference)
+    if size < 0.025:
+        return "heat-0"
+    depth = 1 + sum(size >= step for step in (0.1, 0.25, 0.5))
+    return f"heat-{'fewer' if cell.difference < 0 else 'more'}-{depth}"

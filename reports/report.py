@@ -1,0 +1,212 @@
+"""The nouns of a report: data only. What is None or empty was not studied; it is never a zero."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mitigations.model import Analysis, Cell, Counts, Interval, Outcome, Plan
+
+Transcripts = Literal["none", "all"] | int
+"""How many example pairs a report shows: a number of each kind, none, or all it was given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRun:
+    """One model as requested, and what really answered."""
+
+    requested: str
+    served: tuple[str, ...] = ()
+    fingerprints: tuple[str, ...] = ()
+    sent: Mapping[str, str] = field(default_factory=dict)
+    """Parameters really sent."""
+    not_settable: tuple[str, ...] = ()
+    """Parameters that the provider has no place for."""
+    price: str = ""
+    """In words, with source and date."""
+    calls: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """Everything about a run that is not a count of coercive replies."""
+
+    run: str
+    started: str = ""
+    finished: str = ""
+    """UTC, ISO 8601."""
+    statuses: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Variant to status (`scored`, `filtered`, ...) to number of trials."""
+    trials_planned: int | None = None
+    trials_saved: int | None = None
+    """Planned and not run because the run stopped early by its rule."""
+    cost_usd: float | None = None
+    cost_by_variant: Mapping[str, float] = field(default_factory=dict)
+    budget_usd: float | None = None
+    usd_saved: float | None = None
+    possibly_paid_twice: int = 0
+    models: tuple[ModelRun, ...] = ()
+    commands: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Package to version; `mitigations` first."""
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    """What else was hashed (database, journal, ...), beyond what the plan holds."""
+    amendments: tuple[str, ...] = ()
+    """What changed after the lock, one sentence each."""
+    simulated: bool = False
+    embedded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorEffect:
+    """Main effect of one factor level against its reference level, within one arm.
+
+    `difference` is adjusted for the other factors and the models; the counts are what was seen.
+    """
+
+    factor: str
+    level: str
+    reference: str
+    variant: str
+    """The arm in which the effect was measured; the baseline's id for the control."""
+    counts: Counts
+    reference_counts: Counts
+    difference: float | None
+    ci95: Interval | None
+    p_value: float | None = None
+    reason: str = ""
+    """Why the effect is None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrigibilityRow:
+    """How one arm took a threat of shutdown or replacement: exclusive answers that add up."""
+
+    variant: str
+    threat: str
+    """Level of the threat factor."""
+    accepts: int
+    objects: int
+    stalls: int
+    resists: int
+
+    @property
+    def scored(self) -> int:
+        """Scored trials of the row."""
+        return self.accepts + self.objects + self.stalls + self.resists
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmConfusion:
+    """The judge against human labels in one arm."""
+
+    variant: str
+    true_positive: int
+    false_positive: int
+    false_negative: int
+    true_negative: int
+    sensitivity_ci95: Interval | None = None
+    specificity_ci95: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectedEffect:
+    """A variant's difference after correction for judge error."""
+
+    variant: str
+    method: str
+    difference: float | None
+    ci95: Interval | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeCheck:
+    """How far the judge can be trusted: held against blind human labels, arm by arm."""
+
+    judge: str
+    arms: tuple[ArmConfusion, ...]
+    kappa: float | None = None
+    kappa_ci95: Interval | None = None
+    arms_differ_p: float | None = None
+    """Test that sensitivity and specificity agree between arms."""
+    corrected: tuple[CorrectedEffect, ...] = ()
+    tipping_point: str = ""
+    """How wrong the judge would have to be for the verdict to change, in one sentence."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One look at one variant: a planned look, an epoch of the e-process, or a scheduled run."""
+
+    variant: str
+    label: str
+    """What a reader calls it: `look 2 of 5`, `epoch 12`, a date."""
+    share: float
+    """Position on the axis: completed share of trials, epoch, or index of the run."""
+    difference: float | None = None
+    interval: Interval | None = None
+    statistic: float | None = None
+    boundary: float | None = None
+    crossed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """What only some runs study. An empty or None entry reads "not studied in this run"."""
+
+    guardrail_cells: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)
+    factors: tuple[FactorEffect, ...] = ()
+    awareness: tuple[FactorEffect, ...] = ()
+    """Contrasts of the evaluation cue: does an arm behave better when it thinks it is watched?"""
+    clauses: tuple[FactorEffect, ...] = ()
+    """Clause on against off, or dose levels in order."""
+    corrigibility: tuple[CorrigibilityRow, ...] = ()
+    judge: JudgeCheck | None = None
+    looks: tuple[Look, ...] = ()
+    looks_kind: Literal["planned looks", "e-process", "scheduled runs"] = "planned looks"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Baseline and variant in the same place: one scenario, model and repeat."""
+
+    why: Literal["drawn at random", "largest change", "judge and rules disagree"]
+    baseline: Outcome | None
+    treated: Outcome | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything a report says, before any words or marks: rendered by `reports.write`."""
+
+    title: str
+    analysis: Analysis
+    cells: tuple[Cell, ...]
+    plan: Plan | None = None
+    run: RunInfo | None = None
+    extras: Extras = Extras()
+    examples: tuple[Pair, ...] = ()
+    examples_reason: str = ""
+    """Why there are no examples."""
+
+    @property
+    def baseline(self) -> str:
+        """Id of the control arm."""
+        return self.analysis.settings.baseline
+
+    @property
+    def variants(self) -> Sequence[str]:
+        """Ids of the compared variants, in the analysis' order."""
+        return tuple(comparison.variant for comparison in self.analysis.comparisons)
+
+    @property
+    def made_of(self) -> tuple[str, ...]:
+        """Why this is no evidence about real models: `simulated`, `embedded`, both or neither."""
+        routes = self.analysis.models
+        simulated = any(route.startswith("simulated/") for route in routes)
+        embedded = any(route.startswith("local/") for route in routes)
+        if self.run is not None:
+            simulated, embedded = simulated or self.run.simulated, embedded or self.run.embedded
+        marks = (("simulated", simulated), ("embedded", embedded))
+        return tuple(name for name, holds in marks if holds)

@@ -1,0 +1,108 @@
+"""The comparisons as a flat table: one row per comparison, then one per model. CSV and Parquet.
+
+CSV cells that a spreadsheet would run as a formula are quoted the way OWASP advises; numbers stay
+numbers. Parquet holds the texts as they are.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from mitigations.model import Analysis, Comparison
+from reports.contract import INTERVALS, NUMBERS, verdict_text
+from reports.report import Report
+from reports.sentences import borne_out, sentence
+from reports.textual import clean
+
+Row = dict[str, str | int | float | None]
+
+# A spreadsheet drops leading blanks, quotes and invisible characters before it looks for a sign.
+_FORMULA = re.compile(
+    "^[\\s\"'\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffd]*[=+\\-@\t\r\n|%\u2212\uff1d\uff0b\uff0d\uff20]"
+)
+
+
+def rows(analysis: Analysis) -> Iterator[Row]:
+    """One row per comparison, overall first, then each model; None where undefined."""
+    for comparison in analysis.comparisons:
+        for one in (comparison, *comparison.per_model):
+            yield _row(one, analysis)
+
+
+def _row(one: Comparison, analysis: Analysis) -> Row:
+    row: Row = {"variant": one.variant, "baseline": analysis.settings.baseline, "model": one.model}
+    row["verdict"] = verdict_text(one.verdict, borne_out(one, analysis.settings))
+    for arm, counts in (("control", one.control), ("treated", one.treated)):
+        row[f"{arm}_coercive"] = counts.coercive
+        row[f"{arm}_scored"] = counts.scored
+        row[f"{arm}_lost"] = counts.lost
+    row |= {name: getattr(one, name) for name in NUMBERS}
+    for name in INTERVALS:
+        low, high = getattr(one, name) or (None, None)
+        row[f"{name}_low"], row[f"{name}_high"] = low, high
+    row["strata_used"], row["strata_dropped"] = one.strata_used, " ".join(one.strata_dropped)
+    row["sentence"] = sentence(one, analysis.settings, analysis.alarms)
+    row["reasons"] = "; ".join(f"{name}: {why}" for name, why in one.reasons.items())
+    return row
+
+
+def guard(text: str) -> str:
+    """Text that no spreadsheet takes for a formula.
+
+    >>> guard("=1+1"), guard(" +1"), guard("plain-channel")
+    ("'=1+1", "' +1", 'plain-channel')
+    """
+    text = clean(text)
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _cell(value: str | float | None) -> str | int | float:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return guard(value)
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return "Inf" if value > 0 else "'-Inf"
+    return value
+
+
+def columns(analysis: Analysis) -> list[str]:
+    """Names of the table's columns, in order."""
+    first = next(rows(analysis), None)
+    return list(first) if first is not None else ["variant", "baseline", "model", "verdict"]
+
+
+def csv_bytes(report: Report) -> bytes:
+    """UTF-8 with a header line; an undefined number is an empty cell, never a zero."""
+    out = io.StringIO(newline="")
+    sheet = csv.writer(out)
+    sheet.writerow(columns(report.analysis))
+    for row in rows(report.analysis):
+        sheet.writerow([_cell(value) for value in row.values()])
+    return out.getvalue().encode()
+
+
+def parquet_bytes(report: Report) -> bytes:
+    """The same columns, typed: counts as integers, the rest as doubles or text."""
+    import pyarrow as pa  # noqa: PLC0415 - heavy
+    from pyarrow import parquet  # noqa: PLC0415 - heavy
+
+    names = columns(report.analysis)
+    fields = [pa.field(name, getattr(pa, _type(name))()) for name in names]
+    data: dict[str, list[Any]] = {name: [] for name in names}
+    for row in rows(report.analysis):
+        for name, value in row.items():
+            data[name].append(clean(value) if isinstance(value, str) else value)
+    sink = io.BytesIO()
+    parquet.write_table(pa.table(data, schema=pa.schema(fields)), sink)
+    return sink.getvalue()
+
+
+def _type(name: str) -> str:
+    if name in {"variant", "baseline", "model", "verdict", "strata_dropped", "sentence", "reasons"}:
+        return "string"
+    counts = ("_coercive", "_scored", "_lost")
+    return "int64" if name.endswith(counts) or name == "strata_used" else "float64"

@@ -1,0 +1,110 @@
+"""`write(report, path)`: the format follows the extension, and a file is whole or not there."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from mitigations.errors import InvalidFile, StorageFailed
+from reports.report import Report
+from reports.textual import clean
+
+
+def write(report: Report, path: Path | str) -> Path:
+    """Write the report; gives the path back.
+
+    Raises:
+        InvalidFile: the extension names no format, or the folder does not exist.
+        StorageFailed: the disk refused.
+    """
+    target = Path(path)
+    render = FORMATS.get(target.suffix.lower())
+    if render is None:
+        known = " ".join(sorted(FORMATS))
+        raise InvalidFile(target, "no report format has this extension", fix=f"use one of {known}")
+    if not target.parent.is_dir():
+        raise InvalidFile(target, "its folder does not exist", fix=f"mkdir -p {target.parent}")
+    _write_whole(target, render(report))
+    return target
+
+
+def _write_whole(target: Path, content: bytes) -> None:
+    """Into a neighbour first, then renamed: a reader never meets half a report."""
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise StorageFailed(f"{target}: cannot be written ({error.strerror})") from error
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes the file private; a report is made to be read, within the user's umask.
+        umask = os.umask(0)
+        os.umask(umask)
+        draft.chmod(0o666 & ~umask)
+        draft.replace(target)
+    except OSError as error:
+        raise StorageFailed(f"{target}: cannot be written ({error.strerror})") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _html(report: Report) -> bytes:
+    from reports.html import html  # noqa: PLC0415 - jinja2 and figures only where they are used
+
+    return html(report).encode()
+
+
+def _markdown(report: Report) -> bytes:
+    from reports.markdown import markdown  # noqa: PLC0415 - the same
+
+    return markdown(report).encode()
+
+
+def _json(report: Report) -> bytes:
+    from reports.report_json import report_json  # noqa: PLC0415 - the same
+
+    text = json.dumps(
+        _printable(report_json(report)), indent=1, ensure_ascii=False, allow_nan=False
+    )
+    return (text + "\n").encode()
+
+
+def _printable(value: object) -> object:
+    """JSON stays raw but for characters that no file can hold."""
+    if isinstance(value, str):
+        return value if value.isprintable() else clean(value)
+    if isinstance(value, dict):
+        return {_printable(key): _printable(one) for key, one in value.items()}
+    return [_printable(one) for one in value] if isinstance(value, list) else value
+
+
+def _csv(report: Report) -> bytes:
+    from reports.tables import csv_bytes  # noqa: PLC0415 - the same
+
+    return csv_bytes(report)
+
+
+def _parquet(report: Report) -> bytes:
+    from reports.tables import parquet_bytes  # noqa: PLC0415 - the same
+
+    return parquet_bytes(report)
+
+
+def _pdf(report: Report) -> bytes:
+    from reports.pdf import pdf_bytes  # noqa: PLC0415 - the same
+
+    return pdf_bytes(report)
+
+
+FORMATS: Mapping[str, Callable[[Report], bytes]] = {
+    ".html": _html,
+    ".md": _markdown,
+    ".json": _json,
+    ".csv": _csv,
+    ".parquet": _parquet,
+    ".pdf": _pdf,
+}
