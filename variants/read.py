@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from mitigations.errors import InvalidFile
 from mitigations.model import Placement, Variant, VariantKind
@@ -20,7 +27,20 @@ START = "Start the file with `---`, then `id: ...` and `title: ...` lines, then 
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Tag = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+
+
+def _one_line(value: Any) -> Any:
+    """White space folded, so that a wrapped value is one line; nothing invisible passes."""
+    if not isinstance(value, str):
+        return value
+    line = " ".join(value.split())
+    if not line.isprintable():
+        raise ValueError("holds an invisible character")
+    return unicodedata.normalize("NFC", line)
+
+
+Title = Annotated[str, BeforeValidator(_one_line), Field(min_length=1, max_length=120)]
+Line = Annotated[str, BeforeValidator(_one_line), Field(min_length=1, max_length=500)]
 
 
 class FrontMatter(BaseModel):
@@ -30,7 +50,7 @@ class FrontMatter(BaseModel):
 
     id: Id
     """Equal to the file's name without `.md`."""
-    title: Annotated[str, StringConstraints(min_length=1, max_length=120, strip_whitespace=True)]
+    title: Title
     """A few words for tables and pages."""
     kind: VariantKind = VariantKind.SYSTEM_PROMPT
     """`system-prompt`, or `constitution`: its `##` headings are clauses."""
@@ -156,7 +176,7 @@ def _first_fault(exc: ValidationError, path: Path | str, places: dict[Where, int
         return InvalidFile(path, f"unknown key {name[:60]!r}", fix=fix, line=line)
     if fault["type"] == "missing":
         return InvalidFile(path, f"{name} is missing", fix=f"Add a line `{name}: ...`.", line=1)
-    message, fix = str(fault["msg"]), FIXES.get(name, "")
+    message, fix = str(fault["msg"]).removeprefix("Value error, "), FIXES.get(name, "")
     if fault["type"] == "string_pattern_mismatch":
         message = "is not a plain name"
         fix = "Use 1 to 64 of a-z, 0-9, `-`, `_`, starting with a letter or digit."
