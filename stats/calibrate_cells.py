@@ -48,9 +48,7 @@ BASES = ((0.4, 0.8), (0.2, 0.2), (0.15, 3.0))
 def settings() -> tuple[Setting, ...]:
     """The nine settings of targets 2 and 3."""
     return tuple(
-        Setting(scenarios=s, models=m, repeats=r, base=base)
-        for s, m, r in SIZES
-        for base in BASES
+        Setting(scenarios=s, models=m, repeats=r, base=base) for s, m, r in SIZES for base in BASES
     )
 
 
@@ -61,7 +59,7 @@ def base_rates(rng: Rng, setting: Setting, experiments: int) -> FloatArray:
     own = rng.standard_normal((*shape, setting.models))
     z = np.sqrt(MODEL_CORRELATION) * shared + np.sqrt(1.0 - MODEL_CORRELATION) * own
     grid, quantiles = _quantiles(setting.base)
-    return np.interp(z, grid, quantiles).reshape(experiments, setting.strata)
+    return np.asarray(np.interp(z, grid, quantiles)).reshape(experiments, setting.strata)
 
 
 def shifted(rates: FloatArray, log_odds: FloatArray | float) -> FloatArray:

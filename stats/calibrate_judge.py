@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stats.agreement import Z95
 from stats.calibrate_cells import Rng
 from stats.calibrate_tally import Spec, Tally
-from stats.judge_error import Judged, Labels, ppi_difference, rogan_gladen_difference
+from stats.judge_correction import Judged, Labels, ppi_difference, rogan_gladen_difference
 
 PER_CLASS = 50
 TRIALS = 1000
@@ -75,9 +76,7 @@ def judge_batch(rng: Rng, setting: JudgeSetting, experiments: int) -> Tally:
     return tally
 
 
-def _arms(
-    rng: Rng, setting: JudgeSetting
-) -> tuple[tuple[Judged, Judged], tuple[Judged, Judged]]:
+def _arms(rng: Rng, setting: JudgeSetting) -> tuple[tuple[Judged, Judged], tuple[Judged, Judged]]:
     """Each arm twice: labels drawn by judge verdict (for PPI++), and by human class."""
     one, two = (_arm(rng, setting, arm) for arm in (0, 1))
     return (one[0], two[0]), (one[1], two[1])
@@ -97,7 +96,7 @@ def _arm(rng: Rng, setting: JudgeSetting, arm: int) -> tuple[Judged, Judged]:
     by_class = Labels(true_positive=tp, false_positive=fp, false_negative=fn, true_negative=tn)
     positive = caught + false_alarms
     return (
-        Judged(positive=positive, scored=TRIALS, labels=by_verdict),
+        Judged(positive=positive, scored=TRIALS, labels=by_verdict, by_verdict=True),
         Judged(positive=positive, scored=TRIALS, labels=by_class),
     )
 
@@ -111,4 +110,4 @@ def _sample(rng: Rng, good: int, other: int) -> tuple[int, int]:
 def _naive(one: Judged, two: Judged) -> bool:
     rates = one.positive / one.scored, two.positive / two.scored
     spread = sum(rate * (1.0 - rate) / TRIALS for rate in rates)
-    return abs(rates[0] - rates[1]) > 1.959963984540054 * spread**0.5
+    return bool(abs(rates[0] - rates[1]) > Z95 * spread**0.5)

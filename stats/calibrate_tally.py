@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-
-from stats.strata import BoolArray, FloatArray
+import numpy.typing as npt
 
 
 @dataclass(slots=True)
@@ -15,7 +14,7 @@ class Tally:
 
     sums: dict[str, tuple[int, float, float]] = field(default_factory=dict)
 
-    def add(self, name: str, values: FloatArray | BoolArray) -> None:
+    def add(self, name: str, values: npt.ArrayLike) -> None:
         """Count one value per experiment; truth counts 1."""
         numbers = np.asarray(values, dtype=float)
         n, total, squares = self.sums.get(name, (0, 0.0, 0.0))
@@ -95,9 +94,7 @@ class Finding:
         return above and (self.high is None or self.observed <= self.high + slack)
 
 
-def findings(
-    tally: Tally, specs: Mapping[str, Spec], setting: str
-) -> tuple[Finding, ...]:
+def findings(tally: Tally, specs: Mapping[str, Spec], setting: str) -> tuple[Finding, ...]:
     """Findings of the quantities that were counted, in the order of the specs."""
     return tuple(
         tally.finding(name, spec, setting) for name, spec in specs.items() if name in tally.sums

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.special import betaln
 
+from stats.agreement import Z95
 from stats.calibrate_cells import Rng, Setting, base_rates, shift_for, shifted
 from stats.calibrate_tally import Spec, Tally
 from stats.eprocess import PRIOR_A, log_integrand, threshold
@@ -83,7 +84,7 @@ def log_e_values(
         logs = log_integrand(grid, counts, null[..., None], PRIOR_A)
         top = logs.max(axis=-1)
         halves.append(top + np.log(np.exp(logs - top[..., None]).sum(axis=-1)))
-    return np.logaddexp(*halves) + np.log(grid[1] - grid[0]) - norm
+    return np.asarray(np.logaddexp(*halves) + np.log(grid[1] - grid[0]) - norm)
 
 
 def _plan(tally: Tally, one: BoolArray, two: BoolArray) -> None:
@@ -98,7 +99,7 @@ def _plan(tally: Tally, one: BoolArray, two: BoolArray) -> None:
     deviation, spread = (x1 - events / 2.0).sum(axis=1), variance.sum(axis=1)
     z = np.divide(deviation, np.sqrt(spread), out=np.zeros_like(spread), where=spread > 0)
     _stop(tally, "planned", np.abs(z) >= bounds)
-    tally.add("fixed", np.abs(z[:, -1]) >= 1.959963984540054)
+    tally.add("fixed", np.abs(z[:, -1]) >= Z95)
 
 
 def _stop(tally: Tally, name: str, past: BoolArray) -> None:

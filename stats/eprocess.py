@@ -107,9 +107,7 @@ def log_e_value_at(pairs: Pairs, d0: float, *, prior_a: float = PRIOR_A) -> floa
     return float(np.logaddexp(upper, lower)) - norm
 
 
-def confidence_sequence(
-    pairs: Pairs, *, alpha: float = 0.05, prior_a: float = PRIOR_A
-) -> Interval:
+def confidence_sequence(pairs: Pairs, *, alpha: float = 0.05, prior_a: float = PRIOR_A) -> Interval:
     """Differences d0 with E(d0) < 1/alpha: covers the truth at all epochs at once.
 
     E is convex in d0 (with s = 1/(1 + d0) each u > 0 gives a polynomial in s with non-negative

@@ -5,15 +5,14 @@ behind this service. Two checks: identical answers are counted, and a test that 
 happens inside a cell is printed beside the primary one.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr
 
 from mitigations.model import Alarm
 from stats.named import Undefined
+from stats.scenarios import scenario_t
 
 DUPLICATE_SHARE = 0.1
 """More identical answers than this among repeats fires the alarm."""
@@ -52,7 +51,11 @@ def duplicate_alarm(cells: Iterable[Answers], *, limit: float = DUPLICATE_SHARE)
     copies = sum(cell.trials - cell.distinct for cell in cells if cell.trials > 1)
     share = copies / chances
     touched = sorted(
-        {c.model for c in cells if c.trials > 1 and (c.trials - c.distinct) / (c.trials - 1) > limit}
+        {
+            c.model
+            for c in cells
+            if c.trials > 1 and (c.trials - c.distinct) / (c.trials - 1) > limit
+        }
     )
     return Alarm(
         name="duplicate answers",
@@ -69,14 +72,8 @@ def cell_t(differences: Sequence[float]) -> tuple[float, float]:
 
     Raises `Undefined` with fewer than two strata or when they do not vary.
     """
-    values = np.asarray(differences, dtype=float)
-    if values.size < 2:
-        raise Undefined("a t-test over strata needs at least two of them")
-    spread = float(values.std(ddof=1))
-    if spread <= 1e-12 * max(1.0, float(np.abs(values).max())):
-        raise Undefined("the strata's differences do not vary")
-    t = float(values.mean()) / (spread / math.sqrt(values.size))
-    return t, float(2.0 * stdtr(values.size - 1, -abs(t)))
+    found = scenario_t(np.asarray(differences, dtype=np.float64))
+    return found.t, found.p
 
 
 def cell_t_alarm(variant: str, differences: Sequence[float], p_value: float | None) -> Alarm:
@@ -101,5 +98,5 @@ def cell_t_alarm(variant: str, differences: Sequence[float], p_value: float | No
     return _notice(name, variants, fired, detail)
 
 
-def _notice(name: str, variants: tuple[str, ...], fired: bool | None, detail: str) -> Alarm:  # noqa: FBT001 - three states of one check, named by the caller
+def _notice(name: str, variants: tuple[str, ...], fired: bool | None, detail: str) -> Alarm:
     return Alarm(name=name, fired=fired, detail=detail, variants=variants, decisive=False)

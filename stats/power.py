@@ -1,8 +1,8 @@
 """Power, smallest visible effect, and what would settle an open question.
 
 Two formulas for two proportions (the reference names) and the grid formulas of the product:
-`SE^2 = 2 vbar / (S M R)` for "this grid", `tau^2 / S + 2 vbar / (S M R)` for "scenarios like these",
-with S scenarios, M models, R repeats, vbar the mean of p(1 - p) over the cells and tau^2 the
+`SE^2 = 2 vbar / (S M R)` for "this grid", `tau^2 / S + 2 vbar / (S M R)` for "scenarios like
+these", with S scenarios, M models, R repeats, vbar the mean of p(1 - p) over the cells and tau^2 the
 variance of the true effect between scenarios. Rates and effects are proportions.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
-from stats.dunnett import dunnett_constant
+from stats.dunnett import dunnett_critical
 from stats.named import Quantities, Undefined, collect
 
 Z80 = 0.8416212335729143
@@ -53,7 +53,7 @@ class Grid:
     @property
     def constant(self) -> float:
         """Family constant: Dunnett's two-sided critical value, 1.96 for one comparison."""
-        return dunnett_constant(self.comparisons, self.alpha)
+        return dunnett_critical(self.comparisons, self.alpha)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

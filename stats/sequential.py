@@ -65,7 +65,7 @@ def spent(information: float, alpha: float = 0.05) -> float:
 
     Each side spends alpha/2 by Lan & DeMets' first function; at t = 1 all of alpha is spent.
     """
-    if not 0.0 < information:
+    if not information > 0.0:
         raise Undefined("information must be above 0")
     share = min(information, 1.0)
     return 4.0 * float(ndtr(float(ndtri(alpha / 4.0)) / math.sqrt(share)))
@@ -134,7 +134,7 @@ def repeated_interval(
 
 
 def stagewise_p(z: float, information: Sequence[float], *, alpha: float = 0.05) -> float:
-    """Two-sided p of a run that stopped at the latest look with this z; an early exit is extreme."""
+    """Two-sided p of a run that stopped at the latest look; an earlier exit is more extreme."""
     above = _beyond(z, _shares(information), alpha, drift=0.0)
     return min(1.0, 2.0 * min(above, 1.0 - above))
 
