@@ -28,6 +28,8 @@ class Price:
 
     input_per_mtok: float
     output_per_mtok: float
+    cached_input_per_mtok: float | None = None
+    """Input read back from the provider's cache; None: charged like other input."""
     source: str = ""
 
 

@@ -1,0 +1,22 @@
+"""The provider gateway: `Gateway(...).complete(request) -> Reply`.
+
+Anthropic, OpenAI and OpenAI-compatible endpoints go through their own SDK, everything else through
+LiteLLM; names follow LiteLLM. The same bytes give equal replies on both routes, except `sent` (what
+each library made of the parameters) and `latency_s`.
+"""
+
+from runner.gateway.faults import Disposition, FaultKind
+from runner.gateway.gateway import Attempt, Gateway
+from runner.gateway.hosts import UnsafeAddress
+from runner.gateway.retry import RetryPolicy
+from runner.gateway.routes import NoRoute
+
+__all__ = [
+    "Attempt",
+    "Disposition",
+    "FaultKind",
+    "Gateway",
+    "NoRoute",
+    "RetryPolicy",
+    "UnsafeAddress",
+]

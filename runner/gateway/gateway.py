@@ -1,0 +1,297 @@
+"""The gateway: one request in, one typed reply out, and every provider fault a reply too."""
+
+import asyncio
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from mitigations.model import ModelSpec, Reply, Request
+from runner.budget import Budget, Reservation, input_bound, require_prices, worst_case_of
+from runner.gateway.attempt import Line, fault_reply, one_request
+from runner.gateway.clients import Lines
+from runner.gateway.faults import BLOCKING, OUTAGE, Fault, FaultKind
+from runner.gateway.hosts import Hosts
+from runner.gateway.retry import RetryPolicy
+from runner.gateway.routes import bindings, key_of, route_of
+from runner.limits import Clock, Limiter, RateLimits, Signal, Sleep, Ticket, WaitTooLong
+from runner.redact import Redactor
+
+BLOCK_AFTER = 3
+"""Refusals in a row (key, quota, unknown model) after which a model is called no more."""
+_BYTES_PER_TOKEN = 3
+"""For pacing only; money is bounded by bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One HTTP request, told twice: before it is sent and when it is over."""
+
+    key: str
+    """The request's content id."""
+    model: str
+    number: int
+    phase: Literal["sent", "done"]
+    status: str = ""
+    """Of a done attempt: the reply's status, the fault's kind, or `cancelled`."""
+    http_status: int | None = None
+    detail: str = ""
+    latency_s: float = 0.0
+    reserved_usd: float = 0.0
+    cost_usd: float | None = None
+    """None while unknown; an attempt that may have been charged unseen stays None."""
+    may_be_paid: bool = False
+    """Over, not answered whole, and perhaps charged: counted at its worst case."""
+
+
+@dataclass(slots=True)
+class _Model:
+    """What the gateway keeps of one model."""
+
+    spec_route: str
+    line: Line
+    limiter: Limiter
+    refused_in_a_row: int = 0
+
+
+class Gateway:
+    """Calls models. Retries, limits, money and redaction are in here; errors come out as replies.
+
+    Args:
+        environ: where keys are looked up; the process's environment by default.
+        budget: reserved before each HTTP request and settled after it.
+        on_attempt: called before and after each HTTP request, for the journal.
+        policy: how long and how often a call is tried.
+        limits: by route (`provider/name`), or by provider; a default for the rest.
+        allowed_hosts: private hosts the operator allows (see `hosts`).
+        clock: monotonic seconds.
+        sleep: waits for so many seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        environ: Mapping[str, str] | None = None,
+        budget: Budget | None = None,
+        on_attempt: Callable[[Attempt], None] | None = None,
+        policy: RetryPolicy | None = None,
+        limits: Mapping[str, RateLimits] | None = None,
+        allowed_hosts: Iterable[str] = (),
+        clock: Clock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._budget = budget
+        self._on_attempt = on_attempt or (lambda _: None)
+        self._policy = policy or RetryPolicy()
+        self._limits = dict(limits or {})
+        self._hosts = Hosts(frozenset(allowed_hosts))
+        self._clock, self._sleep = clock, sleep
+        self._lines = Lines(self._hosts)
+        self._bindings = bindings()
+        self._models: dict[ModelSpec, _Model] = {}
+        self._key_names: set[str] = set()
+        self._redactor = Redactor.from_environment(self._environ)
+        self.blocked: dict[str, str] = {}
+        """Route to reason: models that refuse every call until a person acts (key, quota, name)."""
+        self.attempts: Counter[str] = Counter()
+        """HTTP requests so far by how they ended."""
+
+    def check(self, specs: Iterable[ModelSpec], *, priced: bool = False) -> None:
+        """Refuse before any call what could not work: raises `MissingKey`, `UnsafeAddress`,
+        `NoRoute` and, with `priced`, `UnpricedModel`. Makes no connection and imports no SDK.
+        """
+        listed = [spec for spec in specs if spec.provider != "simulated"]
+        for spec in listed:
+            self._model(spec)
+        if priced:
+            require_prices(listed)
+
+    async def complete(self, request: Request) -> Reply:
+        """Call the model. Raises `MissingKey`, `OverBudget` and bugs; never a provider's fault."""
+        model = self._model(request.model)
+        route = request.model.route
+        rng = random.Random(request.key or route)  # noqa: S311 - spreads retries, guards nothing
+        started: float | None = None
+        number = 0
+        while True:
+            if route in self.blocked:
+                return self._give_up(_blocked(self.blocked[route]), request, number)
+            number += 1
+            try:
+                ticket = await self._admit(model, request)
+            except WaitTooLong as wait:
+                fault = Fault(kind=FaultKind.WAIT_TOO_LONG, detail=str(wait))
+                return self._give_up(fault, request, number - 1)
+            started = ticket.sent_at if started is None else started
+            result = await self._attempt(model, request, ticket, number)
+            if isinstance(result, Reply):
+                return replace(result, attempts=number)
+            pause = self._policy.pause(result, number, rng)
+            end = self._policy.verdict(result, number, pause, self._clock() - started)
+            if end is not None:
+                return self._give_up(end, request, number)
+            await self._sleep(pause)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._lines.close()
+
+    def limiter(self, spec: ModelSpec) -> Limiter:
+        """The gate in front of a model: for progress displays and tests."""
+        return self._model(spec).limiter
+
+    def redactor(self) -> Redactor:
+        """The mask this gateway uses, for whoever else writes what providers say."""
+        return self._redactor
+
+    def _model(self, spec: ModelSpec) -> _Model:
+        known = self._models.get(spec)
+        if known is not None:
+            return known
+        route = route_of(spec, self._hosts)
+        key = key_of(route, self._environ, where=spec.route)
+        if route.key_variable is not None:
+            self._bindings.bind(route.key_variable, route.host, where=spec.route)
+            if route.key_variable not in self._key_names:
+                self._key_names.add(route.key_variable)
+                self._redactor = Redactor.from_environment(self._environ, names=self._key_names)
+        # Specs that differ only in settings share one gate: the provider counts them together.
+        same = (
+            model.limiter
+            for other, model in self._models.items()
+            if (other.route, other.base_url) == (spec.route, spec.base_url)
+        )
+        limiter = next(same, None) or Limiter(
+            self._limits_of(spec), clock=self._clock, sleep=self._sleep
+        )
+        made = _Model(spec_route=spec.route, line=Line(route=route, key=key), limiter=limiter)
+        self._models[spec] = made
+        return made
+
+    def _limits_of(self, spec: ModelSpec) -> RateLimits:
+        for name in (spec.route, spec.provider):
+            if name in self._limits:
+                return self._limits[name]
+        if spec.provider == "local":
+            # The server on this machine has few slots; what waits there runs into our time limit.
+            return RateLimits(start_concurrency=2, max_concurrency=4)
+        return RateLimits()
+
+    async def _admit(self, model: _Model, request: Request) -> Ticket:
+        estimate = input_bound(request) / _BYTES_PER_TOKEN + request.model.max_tokens
+        return await model.limiter.admit(estimate, max_wait_s=self._policy.max_wait_s)
+
+    async def _attempt(
+        self, model: _Model, request: Request, ticket: Ticket, number: int
+    ) -> Reply | Fault:
+        """One HTTP request with its money, its journal lines and its lesson for the limiter."""
+        record = Attempt(key=request.key, model=request.model.route, number=number, phase="sent")
+        reservation: Reservation | None = None
+        result: Reply | Fault | None = None
+        told = False
+        try:
+            reservation = self._reserve(request)
+            record = replace(record, reserved_usd=reservation.usd if reservation else 0.0)
+            self._on_attempt(record)
+            told = True
+            await self._lines.open(model.line.route, model.line.key)
+            sent_at = self._clock()
+            result = await self._send(model, request)
+            if isinstance(result, Reply):
+                result = replace(result, latency_s=self._clock() - sent_at)
+            return result
+        finally:
+            # Also on cancellation: the request may be under way, so its worst case counts.
+            self._settle(reservation, result)
+            self._learn(model, ticket, result)
+            if told:
+                self._tell(record, result, self._clock() - ticket.sent_at)
+
+    async def _send(self, model: _Model, request: Request) -> Reply | Fault:
+        limit = self._policy.request_timeout_s
+        try:
+            async with asyncio.timeout(limit):
+                return await one_request(
+                    request, model.line, self._lines, redactor=self._redactor, timeout_s=limit
+                )
+        except TimeoutError:
+            detail = f"no whole answer within {limit:g} s"
+            return Fault(kind=FaultKind.TIMEOUT, detail=detail, may_be_paid=True)
+
+    def _reserve(self, request: Request) -> Reservation | None:
+        if self._budget is None:
+            return None
+        worst = worst_case_of(request)
+        return self._budget.reserve(worst) if worst > 0 else None
+
+    def _settle(self, reservation: Reservation | None, result: Reply | Fault | None) -> None:
+        if reservation is None or self._budget is None:
+            return
+        if isinstance(result, Fault) and not result.may_be_paid:
+            self._budget.release(reservation)
+        else:
+            cost = result.cost_usd if isinstance(result, Reply) else None
+            self._budget.settle(reservation, cost)
+
+    def _learn(self, model: _Model, ticket: Ticket, result: Reply | Fault | None) -> None:
+        """Tell the limiter, and count refusals that only a person can lift."""
+        if result is None:
+            model.limiter.release()
+            return
+        if isinstance(result, Reply):
+            model.refused_in_a_row = 0
+            used = result.usage
+            known = used.input_tokens is not None and used.output_tokens is not None
+            tokens = (used.input_tokens or 0) + (used.output_tokens or 0) if known else None
+            model.limiter.finish(ticket, Signal.FINE, tokens=tokens)
+            return
+        model.limiter.finish(
+            ticket, _signal(result), retry_after_s=result.retry_after_s, tokens=None
+        )
+        if result.kind not in BLOCKING:
+            return
+        model.refused_in_a_row += 1
+        if model.refused_in_a_row >= BLOCK_AFTER:
+            route = model.line.route
+            reason = self._redactor.detail(f"{result.kind}: {result.detail}")
+            self.blocked[model.spec_route] = f"{reason} ({route.host})"
+
+    def _tell(self, record: Attempt, result: Reply | Fault | None, latency_s: float) -> None:
+        done = replace(record, phase="done", latency_s=latency_s)
+        if isinstance(result, Reply):
+            done = replace(
+                done, status=str(result.status), http_status=200, cost_usd=result.cost_usd
+            )
+        elif isinstance(result, Fault):
+            done = replace(
+                done,
+                status=str(result.kind),
+                http_status=result.http_status,
+                detail=self._redactor.detail(result.detail),
+                may_be_paid=result.may_be_paid,
+                cost_usd=None if result.may_be_paid else 0.0,
+            )
+        else:
+            done = replace(done, status="cancelled", may_be_paid=True)
+        self.attempts[done.status] += 1
+        self._on_attempt(done)
+
+    def _give_up(self, fault: Fault, request: Request, number: int) -> Reply:
+        reply = fault_reply(fault, request, redactor=self._redactor)
+        return replace(reply, attempts=number)
+
+
+def _blocked(reason: str) -> Fault:
+    return Fault(kind=FaultKind.BLOCKED, detail=f"no longer called after {reason}")
+
+
+def _signal(fault: Fault) -> Signal:
+    if fault.kind is FaultKind.RATE_LIMITED:
+        return Signal.RATE_LIMITED
+    if fault.kind is FaultKind.OVERLOADED:
+        return Signal.OVERLOADED
+    return Signal.OUTAGE if fault.kind in OUTAGE else Signal.FINE
