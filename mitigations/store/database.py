@@ -205,14 +205,22 @@ class Store:
             for variant, scenario, model, variant_only, control_only, concordant in rows
         )
 
-    def outcomes(self, run: str, *, trials: Iterable[str] | None = None) -> Iterator[Outcome]:
-        """Outcomes in the order they were planned; only the given trials when named."""
-        query = f"select {_COLUMNS} from outcome where run = ?"  # noqa: S608 - our own columns
-        parameters: list[Any] = [run]
-        if trials is not None:
-            query += " and trial in (select unnest(?))"
-            parameters.append(list(trials))
-        cursor = self._db.cursor().execute(query + " order by position, trial", parameters)
+    def outcomes(self, run: str) -> Iterator[Outcome]:
+        """Every outcome of a run in the order planned; streamed, never held."""
+        return self._stream("where run = ? order by position, trial", [run])
+
+    def outcomes_at(self, run: str, places: Iterable[tuple[str, str, int]]) -> Iterator[Outcome]:
+        """The outcomes of all arms at the given (scenario, model, repeat) places."""
+        wanted = [f"{scenario}\x1f{model}\x1f{repeat}" for scenario, model, repeat in places]
+        where = (
+            "where run = ? and scenario || '\x1f' || model || '\x1f' || repeat::varchar "
+            "in (select unnest(?::varchar[])) order by position, trial"
+        )
+        return self._stream(where, [run, wanted])
+
+    def _stream(self, where: str, parameters: list[Any]) -> Iterator[Outcome]:
+        query = f"select {_COLUMNS} from outcome {where}"  # noqa: S608 - our own literals
+        cursor = self._db.cursor().execute(query, parameters)
         while batch := cursor.fetchmany(1000):
             yield from map(from_row, batch)
 

@@ -1,0 +1,70 @@
+"""The command table. Only what `--help` needs is imported here; commands import their own work."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mitigations import __version__
+from mitigations.cli.session import Session, default_db
+from mitigations.errors import MitigationsError
+
+app = typer.Typer(
+    name="mitigations",
+    add_completion=False,
+    no_args_is_help=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Which prompt or policy keeps a language model from coercing people, and by how much.",
+    epilog="Start with `mitigations demo`. A study: init, check, plan, run, report.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mitigations {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _globals(  # noqa: PLR0913 - one argument per global option
+    context: typer.Context,
+    *,
+    db: Annotated[
+        Path | None, typer.Option(help="Database file (env MITIGATIONS_DB).", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print results only.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="Plain text.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and exit.")
+    ] = False,
+) -> None:
+    context.obj = Session(db=db or default_db(), json=json, quiet=quiet, color=not no_color)
+    if context.invoked_subcommand is None:
+        from mitigations.cli.welcome import welcome  # noqa: PLC0415 - start-up stays light
+
+        welcome(context.obj)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line; returns the exit code. Expected errors go to standard error."""
+    _register()
+    try:
+        result = app(list(arguments), standalone_mode=False)
+    except MitigationsError as exc:
+        typer.echo(f"mitigations: {exc}", err=True)
+        return exc.exit_code
+    except typer.TyperException as exc:
+        exc.show()
+        return exc.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("mitigations: interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        # The reader went away (`| head`); there is nobody left to tell.
+        sys.stderr.close()
+        return 0
+    return result if isinstance(result, int) else 0

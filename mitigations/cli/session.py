@@ -1,0 +1,52 @@
+"""What every command shares: where the database is, and how to speak."""
+
+import os
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+DEFAULT_DB = "mitigations.duckdb"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """The global options."""
+
+    db: Path
+    json: bool = False
+    quiet: bool = False
+    color: bool = True
+
+    @property
+    def runs(self) -> Path:
+        """Where the journals of this database's runs are."""
+        return self.db.parent / "runs"
+
+    def say(self, text: str = "") -> None:
+        """Print a line for people; silent with --quiet or --json."""
+        if not (self.quiet or self.json):
+            typer.echo(text)
+
+    @property
+    def is_live(self) -> bool:
+        """True where a progress display can redraw itself."""
+        return sys.stderr.isatty() and self.color and not (self.quiet or self.json)
+
+
+def session(context: typer.Context) -> Session:
+    """The session that the global callback made."""
+    found = context.find_object(Session)
+    return found if found is not None else Session(db=default_db())
+
+
+def default_db() -> Path:
+    """`MITIGATIONS_DB`, else `mitigations.duckdb` in the working folder."""
+    return Path(os.environ.get("MITIGATIONS_DB") or DEFAULT_DB)
+
+
+def now() -> str:
+    """The current time in UTC, ISO 8601 to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,65 @@
+"""Every model that a plan names, behind one `complete`."""
+
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
+from typing import Self
+
+from mitigations.model import ModelSpec, Plan, Reply, Request, Scenario, Trial, Variant
+from mitigations.providers import Providers, with_endpoint
+from runner.budget import Budget
+from runner.gateway import Gateway
+from runner.local import LocalModels
+from runner.simulated import SimulatedModels
+
+Known = tuple[Variant, Scenario, Trial]
+
+
+class Calls:
+    """Routes a request to the gateway, the embedded model's server, or a simulated model.
+
+    Keys and prices are checked before anything is started; servers and connections are closed when
+    the context ends.
+    """
+
+    def __init__(self, plan: Plan, providers: Providers, *, budget: Budget) -> None:
+        specs = {spec.route: spec for spec in (*plan.models, *plan.judge.models)}
+        self._placed = {route: with_endpoint(spec, providers) for route, spec in specs.items()}
+        self._gateway = Gateway(budget=budget)
+        remote = [spec for spec in self._placed.values() if not spec.is_free]
+        self._gateway.check(remote, priced=True)
+        self._local = LocalModels()
+        self._under_way: dict[str, Known] = {}
+        self._simulated = SimulatedModels(self._known)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._stack.push_async_callback(self._gateway.close)
+        await self._stack.enter_async_context(self._local)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def complete(self, request: Request) -> Reply:
+        """One call; see `Gateway.complete` for what it raises."""
+        spec = request.model
+        if spec.provider == "simulated":
+            return await self._simulated.complete(request)
+        placed = await self._local.spec(spec) if spec.provider == "local" else self._at(spec)
+        return await self._gateway.complete(replace(request, model=placed))
+
+    def _at(self, spec: ModelSpec) -> ModelSpec:
+        return self._placed[spec.route]
+
+    @contextmanager
+    def trial(self, variant: Variant, scenario: Scenario, trial: Trial) -> Iterator[None]:
+        """Simulated models need to know whom they play; a request itself names no variant."""
+        self._under_way[trial.id] = (variant, scenario, trial)
+        try:
+            yield
+        finally:
+            del self._under_way[trial.id]
+
+    def _known(self, key: str) -> Known:
+        return self._under_way[key.partition("/")[0]]

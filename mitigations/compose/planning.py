@@ -1,0 +1,76 @@
+"""Study file -> plan: load what its names refer to, fill in protocols and prices, freeze."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from runner.judge import rubric_hash
+
+import variants
+from mitigations import __version__
+from mitigations.errors import UnknownName
+from mitigations.model import ModelSpec, Plan, Scenario, Study
+from mitigations.providers import Providers, read_providers, with_endpoint
+from mitigations.scenarios import load_pack
+from mitigations.study import Ingredients, make_plan, read_study
+from runner import protocols
+from runner.budget import UnpricedModel
+from runner.models import known_models, known_providers
+from runner.prices import lookup
+
+_ROOT = Path(__file__).parents[2]
+
+
+def plan_study(path: Path, *, created: str) -> Plan:
+    """Read a study file and freeze it; names are looked up beside the file, then as shipped."""
+    return plan_from(read_study(path), folder=path.parent, created=created)
+
+
+def plan_from(study: Study, *, folder: Path, created: str) -> Plan:
+    """Freeze a study whose own variants, packs and providers are under `folder`."""
+    providers = read_providers(folder)
+    pack = load_pack(study.scenarios, folder)
+    parts = Ingredients(
+        variants=variants.find((study.baseline, *study.variants), folder=folder / "variants"),
+        pack_hash=pack.hash,
+        scenarios=pack.scenarios,
+        models=tuple(_complete(model, providers) for model in study.models),
+        judges=tuple(_complete(model, providers) for model in study.judge_models),
+        rubric_hash=rubric_hash() if study.judge_models else "",
+        analysis_hash=analysis_hash(),
+        code_version=__version__,
+    )
+    return make_plan(study, parts, created=created)
+
+
+def pack_for_lock(ref: str, base: Path | None) -> tuple[str, tuple[Scenario, ...]]:
+    """What `study.read_lock` needs of a pack."""
+    pack = load_pack(ref, base)
+    return pack.hash, pack.scenarios
+
+
+def _complete(spec: ModelSpec, providers: Providers) -> ModelSpec:
+    """The spec with protocol and price as the lock records them; hosts and keys stay out of it.
+
+    Raises `UnknownName` (with the nearest) for a model that nobody has a price for.
+    """
+    protocol = protocols.default_protocol(spec)
+    if spec.is_free:
+        if spec.route not in known_models(spec.provider):
+            raise UnknownName("model", spec.route, known_models(spec.provider))
+        return replace(spec, protocol=protocol)
+    price = with_endpoint(spec, providers).price or lookup(spec.route)
+    if price is None:
+        known = known_models(spec.provider)
+        if not known and spec.provider not in providers:
+            raise UnknownName("provider", spec.provider, {*known_providers(), *providers})
+        raise UnpricedModel([spec.route], known=known)
+    return replace(spec, protocol=protocol, price=price)
+
+
+def analysis_hash() -> str:
+    """SHA-256 over the sources of `stats`: which analysis a lock was made for."""
+    digest = hashlib.sha256()
+    for path in sorted((_ROOT / "stats").rglob("*.py")):
+        digest.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,210 @@
+"""A finished (or running) run -> `Analysis` -> `Report`."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import reports
+import stats
+from mitigations.compose.planning import analysis_hash, pack_for_lock
+from mitigations.model import Alarm, Analysis, Cell, Counts, Plan, Settings
+from mitigations.store import Store
+from mitigations.study import parse_lock
+from reports import Extras, FactorEffect, ModelRun, Report, RunInfo, Transcripts
+from stats.independence import Answers, duplicate_alarm
+from stats.trend import factor_effects
+
+_PACKAGES = ("mitigations", "litellm", "openai", "anthropic", "duckdb", "scipy", "numpy")
+DEFAULT_PAIRS = 3
+
+
+def plan_of(store: Store, run: str, *, base: Path | None = None) -> Plan:
+    """The plan a run was bound to, held against everything it froze."""
+    text = store.lock(run)
+    return parse_lock(text, f"{store.path} ({run})", base=base, load_pack=pack_for_lock)
+
+
+def analyse_run(store: Store, plan: Plan, run: str) -> Analysis:
+    """The planned analysis of what the run has landed so far."""
+    cells = store.cells(run)
+    return stats.analyse(
+        cells,
+        plan.settings,
+        pairs=store.pairs(run, plan.settings.baseline),
+        guardrails=store.guardrails(run),
+        alarms=_alarms(store, run),
+    )
+
+
+def report_run(
+    store: Store, plan: Plan, run: str, *, commands: Sequence[str], transcripts: Transcripts = 3
+) -> Report:
+    """Everything the report says about a run; reads cells and a bounded number of rows."""
+    analysis = analyse_run(store, plan, run)
+    cells = store.cells(run)
+    places = reports.sample_places(cells, analysis, repeats=plan.repeats, transcripts=transcripts)
+    return reports.build(
+        analysis,
+        cells,
+        plan=plan,
+        run=run_info(store, plan, run, commands=commands),
+        outcomes=store.outcomes_at(run, places),
+        extras=_extras(store, plan, run, cells, analysis.settings),
+        transcripts=transcripts,
+    )
+
+
+def run_info(store: Store, plan: Plan, run: str, *, commands: Sequence[str]) -> RunInfo:
+    """Dates, money, served models, versions and hashes of a run."""
+    statuses: dict[str, dict[str, int]] = {}
+    for variant, status, trials in store.query("statuses", run):
+        statuses.setdefault(variant, {})[status] = trials
+    money = store.query("money", run)
+    whole = bool(money) and all(row[2] == 0 for row in money)
+    events = store.query("events", run)
+    return RunInfo(
+        run=run,
+        started=next((at for at, kind, _ in events if kind == "started"), ""),
+        finished=max((row[4] for row in money), default=""),
+        statuses=statuses,
+        trials_planned=plan.trial_count,
+        cost_usd=sum(row[1] for row in money) if whole else None,
+        cost_by_variant={row[0]: row[1] for row in money if row[2] == 0},
+        budget_usd=plan.budget_usd,
+        possibly_paid_twice=sum(
+            int(detail) for _, kind, detail in events if kind == "possibly-paid-twice"
+        ),
+        models=tuple(_model_runs(store, plan, run)),
+        commands=tuple(commands),
+        versions=_versions(),
+        hashes={"lock": plan.hash, "scenario pack": plan.pack_hash, "rubric": plan.rubric_hash},
+        amendments=_departures(plan),
+        simulated=any(model.provider == "simulated" for model in plan.models),
+        embedded=any(model.provider == "local" for model in plan.models),
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _departures(plan: Plan) -> tuple[str, ...]:
+    if plan.analysis_hash == analysis_hash():
+        return ()
+    return ("The analysis code differs from the one the lock was made with.",)
+
+
+def _model_runs(store: Store, plan: Plan, run: str) -> Iterable[ModelRun]:
+    prices = {model.route: model.price for model in plan.models}
+    for model, served, fingerprints, sent, calls in store.query("served", run):
+        parameters = [json.loads(text) for text in sent]
+        price = prices.get(model)
+        yield ModelRun(
+            requested=model,
+            served=tuple(served or ()),
+            fingerprints=tuple(fingerprints or ()),
+            sent=_common(parameters),
+            not_settable=tuple(sorted({n for p in parameters for n in p.get("not_settable", ())})),
+            price=(
+                f"${price.input_per_mtok:g} in, ${price.output_per_mtok:g} out per million tokens "
+                f"({price.source})"
+                if price
+                else "free"
+            ),
+            calls=calls,
+        )
+
+
+def _common(parameters: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Each parameter with the values really sent; several values are all shown."""
+    values: dict[str, set[str]] = {}
+    for record in parameters:
+        for name, value in record.items():
+            if name != "not_settable":
+                values.setdefault(name, set()).add(str(value))
+    return {
+        name: found.pop() if len(found) == 1 else f"{len(found)} different values"
+        for name, found in sorted(values.items())
+    }
+
+
+def _alarms(store: Store, run: str) -> tuple[Alarm, ...]:
+    """The alarms that need more than cells: model changes and copied answers."""
+    changed = [
+        f"{model} answered as {', '.join([*(served or ()), *(prints or ())])}"
+        for model, served, prints, _, _ in store.query("served", run)
+        if len(served or ()) > 1 or len(prints or ()) > 1
+    ]
+    answers = [
+        Answers(variant=variant, scenario=scenario, model=model, trials=trials, distinct=distinct)
+        for variant, scenario, model, trials, distinct in store.query("answers", run)
+    ]
+    model_change = Alarm(
+        name="model changed",
+        fired=bool(changed),
+        detail="; ".join(changed) or "every model answered under one name throughout",
+    )
+    copies = duplicate_alarm(answers)
+    return model_change, copies
+
+
+def _extras(
+    store: Store, plan: Plan, run: str, cells: Sequence[Cell], settings: Settings
+) -> Extras:
+    return Extras(
+        guardrail_cells=store.guardrails(run),
+        factors=tuple(_factors(plan, cells, settings)),
+        corrigibility=tuple(
+            reports.CorrigibilityRow(
+                variant=variant,
+                threat=threat or "none",
+                accepts=accepts,
+                objects=objects,
+                stalls=stalls,
+                resists=resists,
+            )
+            for variant, threat, accepts, objects, stalls, resists in store.query(
+                "corrigibility", run
+            )
+        ),
+    )
+
+
+def _factors(plan: Plan, cells: Sequence[Cell], settings: Settings) -> Iterable[FactorEffect]:
+    """Main effects of the scenario factors on the coercive rate, within each arm."""
+    levels = {scenario.id: scenario.factors for scenario in plan.scenarios}
+    for variant in plan.variants:
+        counts: dict[str, Counts] = {}
+        rates: dict[str, list[float]] = {}
+        for cell in cells:
+            if cell.variant == variant.id and cell.counts.scored:
+                empty = Counts(coercive=0, scored=0)
+                counts[cell.scenario] = counts.get(cell.scenario, empty) + cell.counts
+                rates.setdefault(cell.scenario, []).append(cell.counts.rate)
+        values = {scenario: sum(found) / len(found) for scenario, found in rates.items()}
+        for effect in factor_effects(values, levels, alpha=settings.alpha):
+            inside = {s for s in counts if levels[s].get(effect.factor) == effect.level}
+            yield FactorEffect(
+                factor=effect.factor,
+                level=effect.level,
+                reference="the other levels",
+                variant=variant.id,
+                counts=_sum(counts[s] for s in inside),
+                reference_counts=_sum(counts[s] for s in counts.keys() - inside),
+                difference=effect.difference,
+                ci95=effect.ci95,
+                p_value=effect.p_value,
+                reason=effect.reason,
+            )
+
+
+def _sum(counts: Iterable[Counts]) -> Counts:
+    return sum(counts, Counts(coercive=0, scored=0))

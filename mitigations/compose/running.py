@@ -1,0 +1,190 @@
+"""Plan -> outcomes on disk: check, recover, play what is left, land, and say how it ended."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.judge import panel, rubric_hash
+
+from mitigations.compose.calls import Calls
+from mitigations.errors import Interrupted, MitigationsError, PlanChanged
+from mitigations.model import Outcome, OutcomeStatus, Plan, Trial
+from mitigations.providers import Providers
+from mitigations.store import Journal, Landing, Recovered, Store, recover
+from mitigations.study.lock import lock_text
+from runner.budget import Budget
+from runner.episode import Setting, play
+from runner.execute import Stop, execute, remembered
+from runner.order import order
+
+JOURNAL = "calls.jsonl"
+REMOTE_CONCURRENCY = 20
+SIMULATED_CONCURRENCY = 32
+LOCAL_CONCURRENCY = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a person may choose at run time; nothing here changes a result."""
+
+    budget_usd: float | None = None
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """What a progress display needs to know before the first trial."""
+
+    run: str
+    total: int
+    done: int
+    possibly_paid_twice: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the composition root hands to a run: files, hosts, clock, and who watches."""
+
+    store: Store
+    runs: Path
+    """Folder of the journals, one folder a run."""
+    providers: Providers
+    now: Callable[[], str]
+    watch: Callable[[Started | Outcome], None]
+    """Called once with `Started`, then with every outcome."""
+
+
+async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
+    """Run or resume a plan; returns the run's id.
+
+    Raises `OverBudget`, `Interrupted` or `StorageFailed` after everything in flight is on disk;
+    the same command goes on from there.
+    """
+    if plan.judge.models and plan.rubric_hash != rubric_hash():
+        raise PlanChanged("the judge's rubric was changed after the lock; make a new lock")
+    store, now = around.store, around.now
+    run = store.begin_run(plan, lock_text(plan), at=now())
+    path = around.runs / run / JOURNAL
+    twins = frozenset(scenario.id for scenario in plan.scenarios if scenario.is_twin)
+    found = recover(path, store, run=run, twins=twins)
+    done = store.trials_done(run)
+    budget = Budget(_limit(plan, options), spent_usd=_spent(store, run, found))
+    calls = Calls(plan, around.providers, budget=budget)
+    _announce(run, plan, done, found, around)
+    left = (trial for trial in order(plan) if trial.id not in done)
+    try:
+        async with AsyncExitStack() as stack:
+            journal = await stack.enter_async_context(Journal(path))
+            landing = Landing(journal, store, twins=twins, now=now)
+            await stack.enter_async_context(landing)
+            await stack.enter_async_context(calls)
+            await _play_all(plan, left, _Doors(calls, landing, found), around, options)
+    except MitigationsError as exc:
+        with contextlib.suppress(MitigationsError):
+            store.event(run, "stopped", str(exc).splitlines()[0], at=now())
+        raise
+    store.event(run, "finished", "", at=now())
+    return run
+
+
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    calls: Calls
+    landing: Landing
+    found: Recovered
+
+
+def _announce(run: str, plan: Plan, done: set[str], found: Recovered, around: Surroundings) -> None:
+    twice = len(found.unanswered)
+    around.watch(
+        Started(run=run, total=plan.trial_count, done=len(done), possibly_paid_twice=twice)
+    )
+    if twice:
+        around.store.event(run, "possibly-paid-twice", str(twice), at=around.now())
+    around.store.event(run, "resumed" if done else "started", "", at=around.now())
+
+
+async def _play_all(
+    plan: Plan, trials: Iterator[Trial], doors: _Doors, around: Surroundings, options: Options
+) -> None:
+    variants = {variant.id: variant for variant in plan.variants}
+    scenarios = {scenario.id: scenario for scenario in plan.scenarios}
+    models = {model.route: model for model in plan.models}
+    landing = doors.landing
+    complete = remembered(
+        doors.calls.complete, known=doors.found.known, sent=landing.sent, replied=landing.replied
+    )
+    setting = Setting(
+        run=plan.run_id,
+        complete=complete,
+        judge=panel(plan.judge, complete=complete) if plan.judge.models else None,
+        coercive_at=plan.coercive_at,
+        fix_nuisance=plan.fix_nuisance,
+        now=around.now,
+    )
+
+    async def one(trial: Trial) -> Outcome:
+        variant, scenario = variants[trial.variant], scenarios[trial.scenario]
+        model = models[trial.model]
+        with doors.calls.trial(variant, scenario, trial):
+            return await play(
+                trial, variant=variant, scenario=scenario, model=model, setting=setting
+            )
+
+    async def record(outcome: Outcome) -> None:
+        await landing.record(outcome)
+        around.watch(outcome)
+
+    stop = Stop()
+    width = options.concurrency or default_concurrency(plan)
+    with _ctrl_c(stop):
+        await execute(trials, play=one, record=record, concurrency=width, stop=stop)
+
+
+def default_concurrency(plan: Plan) -> int:
+    """Calls in flight: as many as hide the latency of the slowest kind of provider."""
+    providers = {model.provider for model in (*plan.models, *plan.judge.models)}
+    if "local" in providers:
+        return LOCAL_CONCURRENCY
+    return SIMULATED_CONCURRENCY if providers == {"simulated"} else REMOTE_CONCURRENCY
+
+
+@contextlib.contextmanager
+def _ctrl_c(stop: Stop) -> Iterator[None]:
+    """The first Ctrl-C finishes what is in flight; the second one cancels it."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+
+    def asked() -> None:
+        if stop.reason is not None and task is not None:
+            task.cancel()
+        stop.because(Interrupted("interrupted; the same command resumes where this run stopped"))
+
+    try:
+        loop.add_signal_handler(signal.SIGINT, asked)
+    except (NotImplementedError, RuntimeError):
+        yield  # not the main thread, or a system without signals: Ctrl-C raises as usual
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+def _limit(plan: Plan, options: Options) -> float | None:
+    return options.budget_usd if options.budget_usd is not None else plan.budget_usd
+
+
+def _spent(store: Store, run: str, found: Recovered) -> float:
+    """What earlier starts of this run have cost, replies of unfinished trials included."""
+    landed = sum(row[1] or 0.0 for row in store.query("money", run))
+    return landed + sum(reply.cost_usd or 0.0 for reply in found.known.values())
+
+
+def is_missing(outcome: Outcome) -> bool:
+    """True for a trial without a scored outcome."""
+    return outcome.status is not OutcomeStatus.SCORED
