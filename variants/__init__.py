@@ -8,7 +8,7 @@ from variants.render import to_html, to_text
 from variants.shelf import SameTreatment, find, library, refuse_duplicates, variant_files
 from variants.status import Standing, Status, StatusEvent, StatusRefused, next_event, standing
 from variants.text import reading_grade, tokens
-from variants.write import copied, describe, study_text, template, to_markdown
+from variants.write import copied, describe, study_id, study_text, template, to_markdown
 
 __all__ = [
     "RULES",
@@ -38,6 +38,7 @@ __all__ = [
     "reading_grade",
     "refuse_duplicates",
     "standing",
+    "study_id",
     "study_text",
     "template",
     "text_start",

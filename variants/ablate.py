@@ -28,7 +28,7 @@ class Ablation:
     baseline: str
     """Id of the control arm; for clauses it is the run with every clause off."""
     variants: tuple[Variant, ...]
-    """Everything to write; the baseline is among them only for clauses."""
+    """Every arm made from the text; the variant itself is one of them where nothing changed."""
     factors: Mapping[str, str] = field(default_factory=dict)
     """Letter to clause heading, in order."""
     coding: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -37,6 +37,11 @@ class Ablation:
     """Variant id to dose, for a trend test."""
     design: Design | None = None
     aliases: tuple[Alias, ...] = ()
+
+    @property
+    def new(self) -> tuple[Variant, ...]:
+        """What has to be written: every arm but the variant itself."""
+        return tuple(variant for variant in self.variants if variant.id != self.of)
 
     @property
     def treated(self) -> tuple[str, ...]:
@@ -147,6 +152,8 @@ def _choose(factors: int, *, resolution: str | None, max_variants: int) -> Desig
 
 def _with_clauses(variant: Variant, off: Sequence[str]) -> Variant:
     """The variant without these clauses; every other byte stays as it was."""
+    if not off:
+        return variant
     kept = []
     switches = ""
     for section in re.split(r"^(?=## )", variant.text, flags=re.MULTILINE):
@@ -199,6 +206,9 @@ def _by_dose(
     made = []
     for dose in sorted(doses):
         text = variant.text[:start] + _spelt(dose) + variant.text[end:]
+        if dose == variant.dose:
+            made.append(variant)
+            continue
         suffix = "-dose-" + _spelt(dose).replace(".", "_").replace("-", "m")
         title = f"{variant.title[:90]} (dose {_spelt(dose)})"
         name = child_id(variant.id, suffix)
@@ -208,7 +218,7 @@ def _by_dose(
         kind="dose",
         baseline=baseline,
         variants=tuple(made),
-        scores={part.id: dose for part, dose in zip(made, sorted(doses), strict=True)},
+        scores={part.id: float(dose) for part, dose in zip(made, sorted(doses), strict=True)},
     )
 
 
@@ -222,7 +232,9 @@ def _by_placement(variant: Variant, *, max_variants: int, baseline: str) -> Abla
         fix = f"--max-variants {len(Placement)} is the least that fits."
         raise CannotAblate(f"three placements, {max_variants} variants allowed\n  {fix}")
     made = tuple(
-        replace(
+        variant
+        if place is variant.placement
+        else replace(
             variant,
             id=child_id(variant.id, f"-{place}"),
             title=f"{variant.title[:100]} ({place})",
@@ -241,11 +253,13 @@ def coding(variants: Iterable[Variant]) -> Mapping[str, Mapping[str, int]]:
         variant id to clause heading to +1 (on) or -1 (off), for the largest set of siblings that
         differ in their clauses; empty when the plan holds no such set.
     """
-    families: dict[str, list[Variant]] = {}
-    for variant in variants:
-        if variant.parent and variant.kind is VariantKind.CONSTITUTION:
-            families.setdefault(variant.parent, []).append(variant)
-    family = max(families.values(), key=len, default=[])
+    everyone = tuple(variants)
+    families = {variant.parent for variant in everyone if variant.clauses_off}
+    members = (
+        [v for v in everyone if v.id == root or (v.parent == root and v.clauses_off)]
+        for root in sorted(filter(None, families))
+    )
+    family = max(members, key=len, default=[])
     switched = {heading: None for variant in family for heading in variant.clauses_off}
     if not switched:
         return {}

@@ -48,7 +48,7 @@ def study_text(ablation: Ablation, *, scenarios: str, models: Sequence[str], rep
     """A study file that runs the ablation, with its design as a comment on top."""
     comment = "".join(f"# {line}".rstrip() + "\n" for line in describe(ablation).splitlines())
     study: dict[str, object] = {
-        "study": child_id(ablation.of, f"-{ablation.kind}"),
+        "study": study_id(ablation),
         "baseline": ablation.baseline,
         "variants": list(ablation.treated),
         "scenarios": scenarios,
@@ -56,6 +56,11 @@ def study_text(ablation: Ablation, *, scenarios: str, models: Sequence[str], rep
         "repeats": repeats,
     }
     return comment + yaml.safe_dump(study, sort_keys=False, allow_unicode=True, width=10_000)
+
+
+def study_id(ablation: Ablation) -> str:
+    """`NAME-clauses`, `NAME-dose` or `NAME-placement`."""
+    return child_id(ablation.of, f"-{ablation.kind}")
 
 
 def describe(ablation: Ablation) -> str:
