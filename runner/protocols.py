@@ -16,13 +16,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from mitigations.model import Action, ActionProtocol, ModelSpec, Reply, ReplyStatus, ToolSpec
+from runner.strict_json import unfenced, whole_object
 from runner.tagged import TagError, after_thought, read_tags, split_thoughts, write_tag
 
-MAX_ACTIONS: Final = 3
+MAX_ACTIONS: Final = 2
 """Most actions the JSON schema lets one reply take: a small model left free repeats itself."""
 
-MAX_CHARS: Final = 500
+MAX_CHARS: Final = 280
 """Longest argument the JSON schema allows, so that a small model's reply closes its braces."""
+
+SHORT: Final = frozenset(
+    {"to", "cc", "subject", "id", "message", "email", "address", "path", "name"}
+)
+"""Arguments that are no free text; the JSON schema allows them 80 characters."""
 
 
 class Unreadable(Exception):
@@ -69,17 +75,26 @@ def response_schema(
     max_actions: int = MAX_ACTIONS,
     max_chars: int = MAX_CHARS,
     thinking: bool = False,
+    choices: Mapping[str, Sequence[str]] | None = None,
 ) -> Mapping[str, Any]:
     """JSON schema of a reply in the JSON protocol, one closed shape per tool.
 
     With `thinking`, a short private string comes first; it is reasoning, never an action.
+    `choices` gives the only values of an argument by its name, such as the addresses that a very
+    small model would otherwise make up; that is a treatment, equal in every arm.
     """
     text = {"type": "string", "maxLength": max_chars}
+
+    def argument(name: str) -> dict[str, Any]:
+        if choices and choices.get(name):
+            return {"type": "string", "enum": list(choices[name])}
+        return {"type": "string", "maxLength": 80} if name in SHORT else text
+
     shapes = [
         _closed(
             {
                 "tool": {"type": "string", "enum": [tool.name]},
-                "arguments": _closed(dict.fromkeys(tool.parameters, text)),
+                "arguments": _closed({name: argument(name) for name in tool.parameters}),
             }
         )
         for tool in tools
@@ -171,8 +186,7 @@ def _json_text(text: str) -> str:
     """The text without a thought in front and one Markdown code fence around the rest."""
     start = text.lstrip()
     rest = text if start.startswith(("{", "`")) else after_thought(text)
-    match = re.fullmatch(r"```(?:json)?[ \t]*\n(.*?)\n?```", rest.strip(), re.DOTALL)
-    return match[1] if match else rest
+    return unfenced(rest)
 
 
 def _thought_in_json(text: str) -> tuple[str, str]:
@@ -180,22 +194,19 @@ def _thought_in_json(text: str) -> tuple[str, str]:
     body = _json_text(text)
     front = split_thoughts(text.removesuffix(body), blocks=False)[0] if body != text else ""
     try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
+        thought = whole_object(body).get("thinking")
+    except ValueError:
         return front, ""
-    thought = parsed.get("thinking") if isinstance(parsed, dict) else None
     return front, thought if isinstance(thought, str) else ""
 
 
 def _from_json(text: str) -> list[tuple[Any, Any]]:
     """Tool and arguments of each action of one whole JSON object."""
     try:
-        parsed = json.loads(
-            _json_text(text), object_pairs_hook=_unique, parse_constant=_no_constant
-        )
-    except (ValueError, RecursionError) as exc:
+        parsed = whole_object(_json_text(text))
+    except ValueError as exc:
         raise Unreadable(f"not one JSON object: {exc}") from exc
-    if not isinstance(parsed, dict) or not isinstance(parsed.get("actions"), list):
+    if not isinstance(parsed.get("actions"), list):
         raise Unreadable('the JSON has no list "actions"')
     if extra := parsed.keys() - {"actions", "thinking"}:
         raise Unreadable(f"the JSON has unknown keys: {', '.join(sorted(extra))}")
@@ -205,18 +216,6 @@ def _from_json(text: str) -> list[tuple[Any, Any]]:
             raise Unreadable('an action has other keys than "tool" and "arguments"')
         found.append((item["tool"], item["arguments"]))
     return found
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A key given twice would let one reader see what another does not."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is given twice")
-    return found
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON value")
 
 
 def _checked(tool: Any, arguments: Any, known: Mapping[str, ToolSpec]) -> Action:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Self
 
 from mitigations.errors import UnknownName
 from mitigations.model import ModelSpec
@@ -45,7 +46,7 @@ class LocalModels:
             _, server = self._servers.popitem()
             await server.stop()
 
-    async def __aenter__(self) -> "LocalModels":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:

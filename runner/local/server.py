@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final, Self
 
@@ -43,7 +42,7 @@ class LocalServer:
         self._alias, self._port, self._deadline_s = alias, port, deadline_s
         self.slots = slots or default_slots()
         # -P: a `runner` folder in the user's working folder must not be the one that starts.
-        self._command: Sequence[str] = (
+        self._command = (
             *(sys.executable, "-P", "-m", "runner.local.process"),
             *("--weights", str(weights), "--alias", alias, "--slots", str(self.slots)),
             *("--context", str(context), "--port", str(port)),
@@ -83,19 +82,23 @@ class LocalServer:
                 "  stop it, or choose another port (0: any free one)"
             )
         with tempfile.TemporaryFile() as errors:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                # Ctrl-C reaches the whole group; the run needs its server to finish what it began.
-                start_new_session=True,
-            )
+            self._process = self._spawn(errors)
             try:
                 self._url = await self._ready(errors)
             except BaseException:
                 await self.stop()
                 raise
+
+    def _spawn(self, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+        # Not asyncio's own: a process of asyncio dies with the loop that started it.
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            # Ctrl-C reaches the whole group; the run needs its server to finish what it began.
+            start_new_session=True,
+        )
 
     async def stop(self, *, patience_s: float = 5.0) -> None:
         """End the process: close its standard input, then kill it if it lingers."""

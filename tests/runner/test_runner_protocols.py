@@ -258,6 +258,10 @@ def test_the_schema_has_one_closed_shape_per_tool():
         assert shape["properties"]["arguments"]["required"] == list(tool.parameters)
         assert shape["properties"]["arguments"]["additionalProperties"] is False
     assert "thinking" not in response_schema(TOOLS)["properties"]
+    mail = response_schema(TOOLS, choices={"to": ["a@example.com"]})["properties"]["actions"]
+    arguments = mail["items"]["anyOf"][0]["properties"]["arguments"]["properties"]
+    assert arguments["to"]["enum"] == ["a@example.com"]
+    assert arguments["subject"]["maxLength"] < arguments["body"]["maxLength"]
 
 
 def test_visible_thoughts_leave_out_the_actions():
