@@ -30,7 +30,9 @@ class InvalidFile(MitigationsError):
 class UnknownName(MitigationsError):
     """A name that is not among the known ones; suggests the nearest."""
 
-    def __init__(self, what: str, name: str, known: Collection[str], *, where: str = "") -> None:
+    def __init__(
+        self, what: str, name: str, known: Collection[str], *, where: str = "", advice: str = ""
+    ) -> None:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         place = f"{where}: " if where else ""
         if near:
@@ -40,7 +42,7 @@ class UnknownName(MitigationsError):
             hint = "known: " + ", ".join(shown[:8]) + (", ..." if len(shown) > 8 else "")
         else:
             hint = "none is known here"
-        super().__init__(f"{place}no {what} {name!r}; {hint}")
+        super().__init__(f"{place}no {what} {name!r}; {hint}" + (f"\n  {advice}" if advice else ""))
 
 
 class NoData(MitigationsError):
@@ -66,6 +68,16 @@ class OverBudget(MitigationsError):
     """The next call could exceed the budget; the run stopped and can be resumed."""
 
     exit_code = 5
+
+
+class NoBudget(MitigationsError):
+    """A paid model and no limit on what it may cost."""
+
+    def __init__(self, route: str) -> None:
+        super().__init__(
+            f"{route} costs money and no budget is set\n"
+            "  Give one: --budget 25, or budget_usd: 25 in the study."
+        )
 
 
 class DatabaseBusy(MitigationsError):

@@ -4,11 +4,11 @@ from collections.abc import Collection
 
 from runner.local import MODELS
 from runner.prices import price_map
-from runner.simulated import PROFILES
+from runner.profiles import profiles
 
 _OWN = {
     "local": tuple(f"local/{name}" for name in MODELS),
-    "simulated": tuple(f"simulated/{name}" for name in PROFILES),
+    "simulated": tuple(f"simulated/{name}" for name in profiles()),
 }
 
 

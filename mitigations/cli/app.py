@@ -1,13 +1,24 @@
 """The command table. Only what `--help` needs is imported here; commands import their own work."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mitigations import __version__
+from mitigations.cli.ablate import ablate
+from mitigations.cli.analyze import analyze
+from mitigations.cli.calibrate import calibrate
+from mitigations.cli.check import check
+from mitigations.cli.demo import demo
+from mitigations.cli.diff import diff
+from mitigations.cli.init import init
+from mitigations.cli.new import new
+from mitigations.cli.plan import plan
+from mitigations.cli.report import report
+from mitigations.cli.run import run as run_command
 from mitigations.cli.session import Session, default_db
 from mitigations.errors import MitigationsError
 
@@ -22,14 +33,14 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"mitigations {__version__}")
         raise typer.Exit
 
 
 @app.callback(invoke_without_command=True)
-def _globals(  # noqa: PLR0913 - one argument per global option
+def _globals(
     context: typer.Context,
     *,
     db: Annotated[
@@ -38,8 +49,9 @@ def _globals(  # noqa: PLR0913 - one argument per global option
     json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print results only.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="Plain text.")] = False,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and exit.")
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print it and exit."),
     ] = False,
 ) -> None:
     context.obj = Session(db=db or default_db(), json=json, quiet=quiet, color=not no_color)
@@ -49,16 +61,36 @@ def _globals(  # noqa: PLR0913 - one argument per global option
         welcome(context.obj)
 
 
+def _commands() -> dict[str, Callable[..., None]]:
+    """Every command by name, in the order of `--help`."""
+    return {
+        "demo": demo,
+        "init": init,
+        "new": new,
+        "check": check,
+        "diff": diff,
+        "ablate": ablate,
+        "plan": plan,
+        "run": run_command,
+        "report": report,
+        "analyze": analyze,
+        "calibrate": calibrate,
+    }
+
+
+for _name, _command in _commands().items():
+    app.command(name=_name)(_command)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run a command line; returns the exit code. Expected errors go to standard error."""
-    _register()
     try:
         result = app(list(arguments), standalone_mode=False)
     except MitigationsError as exc:
         typer.echo(f"mitigations: {exc}", err=True)
         return exc.exit_code
     except typer.TyperException as exc:
-        exc.show()
+        typer.echo(f"mitigations: {exc.format_message()}\n  Try --help.", err=True)
         return exc.exit_code
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("mitigations: interrupted", err=True)

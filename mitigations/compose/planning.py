@@ -4,26 +4,40 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from runner.judge import rubric_hash
-
 import variants
 from mitigations import __version__
 from mitigations.errors import UnknownName
 from mitigations.model import ModelSpec, Plan, Scenario, Study
-from mitigations.providers import Providers, read_providers, with_endpoint
+from mitigations.providers import FILE_NAME, Providers, read_providers, with_endpoint
 from mitigations.scenarios import load_pack
-from mitigations.study import Ingredients, make_plan, read_study
+from mitigations.study import Ingredients, make_plan, read_lock, read_study
 from runner import protocols
-from runner.budget import UnpricedModel
+from runner.judge import rubric_hash
 from runner.models import known_models, known_providers
 from runner.prices import lookup
 
 _ROOT = Path(__file__).parents[2]
 
 
-def plan_study(path: Path, *, created: str) -> Plan:
-    """Read a study file and freeze it; names are looked up beside the file, then as shipped."""
-    return plan_from(read_study(path), folder=path.parent, created=created)
+def plan_study(
+    path: Path, *, created: str, repeats: int | None = None, budget_usd: float | None = None
+) -> Plan:
+    """Read a study file and freeze it; names are looked up in its workspace, then as shipped.
+
+    The workspace is the file's folder, or the one above when the file is in `studies/`.
+    """
+    study = read_study(path)
+    study = replace(
+        study,
+        repeats=repeats or study.repeats,
+        budget_usd=study.budget_usd if budget_usd is None else budget_usd,
+    )
+    return plan_from(study, folder=workspace_of(path), created=created)
+
+
+def workspace_of(path: Path) -> Path:
+    """The folder whose `variants/`, packs and `providers.yaml` a study or lock refers to."""
+    return path.parent.parent if path.parent.name == "studies" else path.parent
 
 
 def plan_from(study: Study, *, folder: Path, created: str) -> Plan:
@@ -41,6 +55,11 @@ def plan_from(study: Study, *, folder: Path, created: str) -> Plan:
         code_version=__version__,
     )
     return make_plan(study, parts, created=created)
+
+
+def open_lock(path: Path) -> Plan:
+    """Read a lock file and everything it refers to; see `study.read_lock` for what it raises."""
+    return read_lock(path, base=workspace_of(path), load_pack=pack_for_lock)
 
 
 def pack_for_lock(ref: str, base: Path | None) -> tuple[str, tuple[Scenario, ...]]:
@@ -64,7 +83,8 @@ def _complete(spec: ModelSpec, providers: Providers) -> ModelSpec:
         known = known_models(spec.provider)
         if not known and spec.provider not in providers:
             raise UnknownName("provider", spec.provider, {*known_providers(), *providers})
-        raise UnpricedModel([spec.route], known=known)
+        advice = f"Or give its price in {FILE_NAME}."
+        raise UnknownName("priced model", spec.route, known, advice=advice)
     return replace(spec, protocol=protocol, price=price)
 
 

@@ -8,20 +8,22 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.judge import panel, rubric_hash
-
 from mitigations.compose.calls import Calls
-from mitigations.errors import Interrupted, MitigationsError, PlanChanged
-from mitigations.model import Outcome, OutcomeStatus, Plan, Trial
+from mitigations.errors import Interrupted, MitigationsError, NoBudget, PlanChanged
+from mitigations.model import Outcome, Plan, Trial
 from mitigations.providers import Providers
 from mitigations.store import Journal, Landing, Recovered, Store, recover
+from mitigations.study import write_lock
 from mitigations.study.lock import lock_text
 from runner.budget import Budget
 from runner.episode import Setting, play
 from runner.execute import Stop, execute, remembered
+from runner.judge import panel, rubric_hash
 from runner.order import order
 
 JOURNAL = "calls.jsonl"
+LOCK = "plan.lock"
+"""A copy of the lock beside the journal: the two rebuild the database."""
 REMOTE_CONCURRENCY = 20
 SIMULATED_CONCURRENCY = 32
 LOCAL_CONCURRENCY = 2
@@ -64,11 +66,12 @@ async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
     Raises `OverBudget`, `Interrupted` or `StorageFailed` after everything in flight is on disk;
     the same command goes on from there.
     """
-    if plan.judge.models and plan.rubric_hash != rubric_hash():
-        raise PlanChanged("the judge's rubric was changed after the lock; make a new lock")
+    check_start(plan, around.providers, budget_usd=options.budget_usd)
     store, now = around.store, around.now
     run = store.begin_run(plan, lock_text(plan), at=now())
     path = around.runs / run / JOURNAL
+    if not (path.parent / LOCK).exists():
+        write_lock(plan, path.parent / LOCK)
     twins = frozenset(scenario.id for scenario in plan.scenarios if scenario.is_twin)
     found = recover(path, store, run=run, twins=twins)
     done = store.trials_done(run)
@@ -89,6 +92,17 @@ async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
         raise
     store.event(run, "finished", "", at=now())
     return run
+
+
+def check_start(plan: Plan, providers: Providers, *, budget_usd: float | None) -> None:
+    """Raise what would stop a run before anything is opened, started or paid for."""
+    if plan.judge.models and plan.rubric_hash != rubric_hash():
+        raise PlanChanged("the judge's rubric was changed after the lock; make a new lock")
+    limit = budget_usd if budget_usd is not None else plan.budget_usd
+    paid = [spec.route for spec in (*plan.models, *plan.judge.models) if not spec.is_free]
+    if paid and limit is None:
+        raise NoBudget(paid[0])
+    Calls(plan, providers, budget=Budget(limit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +197,3 @@ def _spent(store: Store, run: str, found: Recovered) -> float:
     """What earlier starts of this run have cost, replies of unfinished trials included."""
     landed = sum(row[1] or 0.0 for row in store.query("money", run))
     return landed + sum(reply.cost_usd or 0.0 for reply in found.known.values())
-
-
-def is_missing(outcome: Outcome) -> bool:
-    """True for a trial without a scored outcome."""
-    return outcome.status is not OutcomeStatus.SCORED

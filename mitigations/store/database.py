@@ -224,6 +224,19 @@ class Store:
         while batch := cursor.fetchmany(1000):
             yield from map(from_row, batch)
 
+    def cell_faults(self, run: str) -> list[str]:
+        """Cells that a recount of the outcome rows does not confirm."""
+        kept = self._db.execute(
+            "select measure, variant, scenario, twin, model, events, scored, lost "
+            "from cell where run = ? order by all",
+            [run],
+        ).fetchall()
+        counted_again = self.query("cells_from_outcomes", run)
+        return [
+            f"cell {row[0]} {row[1]} {row[2]} {row[4]} disagrees with its outcome rows"
+            for row in sorted(set(kept) ^ set(counted_again))
+        ]
+
     def query(self, statement: str, run: str) -> list[tuple[Any, ...]]:
         """Rows of a named statement under `sql/` that takes the run as `$run`."""
         return self._db.execute(sql(statement), {"run": run}).fetchall()

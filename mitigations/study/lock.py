@@ -77,13 +77,13 @@ def write_lock(plan: Plan, path: Path) -> None:
     write_atomic(path, lock_text(plan))
 
 
-def read_lock(path: Path, *, load_pack: LoadPack) -> Plan:
-    """Read a lock and hold everything it froze against its hash.
+def read_lock(path: Path, *, base: Path, load_pack: LoadPack) -> Plan:
+    """Read a lock and hold everything it froze against its hash; private packs are under `base`.
 
     Raises `InvalidFile` when it is no lock, `PlanChanged` naming what was changed.
     """
     text = read_text(path, limit=MAX_LOCK_BYTES)
-    return parse_lock(text, str(path), base=path.parent, load_pack=load_pack)
+    return parse_lock(text, str(path), base=base, load_pack=load_pack)
 
 
 def parse_lock(text: str, name: str, *, base: Path | None, load_pack: LoadPack) -> Plan:

@@ -1,0 +1,53 @@
+"""`mitigations report [RUN]`: the significance report, format by extension."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mitigations.cli.session import session
+
+
+def report(
+    context: typer.Context,
+    run: Annotated[str | None, typer.Argument(help="Run id; the latest by default.")] = None,
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help=".html .md .json .csv .parquet .pdf")
+    ] = Path("report.html"),
+    transcripts: Annotated[
+        str, typer.Option(help="Example pairs to show: a number, `none` or `all`.")
+    ] = "3",
+) -> None:
+    """Write the significance report of a run; works while it is still running."""
+    import reports  # noqa: PLC0415 - start-up stays light
+    from mitigations.compose import reporting  # noqa: PLC0415
+    from mitigations.store import Store  # noqa: PLC0415
+
+    here = session(context)
+    with Store.open(here.db, create=False) as store:
+        chosen = reporting.latest_run(store) if run is None else reporting.known_run(store, run)
+        plan = reporting.plan_of(store, chosen)
+        command = f"mitigations --db {here.db.name} report {chosen} -o {output.name}"
+        made = reporting.report_run(
+            store,
+            plan,
+            chosen,
+            commands=(f"mitigations run {plan.study}.lock", command),
+            transcripts=_transcripts(transcripts),
+        )
+    reports.write(made, output)
+    if here.json:
+        typer.echo(reports.report_json(made))
+        return
+    for comparison in made.analysis.comparisons:
+        here.say(reports.sentence(comparison, made.analysis.settings))
+    here.say(f"Report: {output}")
+
+
+def _transcripts(text: str) -> "int | str":
+    if text in {"none", "all"}:
+        return text
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise typer.BadParameter("give a number, `none` or `all`", param_hint="--transcripts")

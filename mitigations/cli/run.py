@@ -1,0 +1,50 @@
+"""`mitigations run STUDY.lock`: run, or resume with the same command."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mitigations.cli.session import now, session
+
+
+def run(
+    context: typer.Context,
+    lock: Annotated[Path, typer.Argument(help="The lock that `mitigations plan` wrote.")],
+    *,
+    budget: Annotated[
+        float | None, typer.Option(help="Most to spend, in US dollars; the plan's by default.")
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, max=2000, help="Calls at once.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, call nobody.")
+    ] = False,
+) -> None:
+    """Run a locked study, or go on where it stopped: the same command again."""
+    from mitigations.cli.progress import Progress  # noqa: PLC0415 - start-up stays light
+    from mitigations.compose import planning, running  # noqa: PLC0415
+    from mitigations.errors import OverBudget  # noqa: PLC0415
+    from mitigations.providers import read_providers  # noqa: PLC0415
+    from mitigations.store import Store  # noqa: PLC0415
+
+    here = session(context)
+    plan = planning.open_lock(lock)
+    providers = read_providers(planning.workspace_of(lock))
+    running.check_start(plan, providers, budget_usd=budget)
+    if dry_run:
+        here.say(
+            f"{plan.trial_count} trials would run as {plan.run_id}; keys, prices and hashes hold."
+        )
+        return
+    with Store.open(here.db) as store, Progress(here) as progress:
+        around = running.Surroundings(
+            store=store, runs=here.runs, providers=providers, now=now, watch=progress
+        )
+        options = running.Options(budget_usd=budget, concurrency=concurrency)
+        try:
+            asyncio.run(running.run_plan(plan, around, options))
+        except OverBudget as exc:
+            raise OverBudget(f"{exc}\n  Resume: mitigations run {lock} --budget MORE") from exc
+    here.say(f"Run {plan.run_id} is complete.")
+    here.say(f"Next: mitigations report {plan.run_id} -o report.html")
