@@ -18,7 +18,7 @@ from scipy.special import gammaln
 from mitigations.model import Interval
 from stats.mantel_haenszel import cmh
 from stats.named import Undefined
-from stats.strata import BoolArray, FloatArray, Strata
+from stats.strata import BoolArray, FloatArray, IntArray, Strata
 
 EXACT_WORK = 20_000_000
 """Multiplications beyond which the CMH normal law stands in: about 20 ms.
@@ -85,19 +85,40 @@ def total_law(strata: Strata) -> Law:
 
     Direct, because an FFT bottoms out at 1e-16 and a tail probability may be smaller.
     """
+    return group_laws(strata, np.zeros(strata.x1.shape, dtype=np.int64), 1)[0]
+
+
+def group_laws(strata: Strata, groups: IntArray, count: int) -> list[Law]:
+    """The same for each of `count` groups of strata; `groups` holds codes of shape (K,)."""
     informative = strata.informative
-    kept = strata.where(informative)
-    fixed = float((strata.x1 * (strata.used & ~informative)).sum())
-    low, rows = table_laws(_compress(kept, informative))
+    fixed = strata.x1 * (strata.used & ~informative)
+    kept = _compress(strata, informative)
+    codes = groups[informative]
+    low, rows = table_laws(kept)
     widths = (rows > 0).sum(axis=1)
-    pmf = convolve([row[:width] for row, width in zip(rows, widths, strict=True)])
-    events = kept.x1 + kept.x0
-    total = np.maximum(kept.n1 + kept.n0, 1.0)
+    expected = kept.n1 * (kept.x1 + kept.x0) / (kept.n1 + kept.n0)
+    laws = []
+    for group in range(count):
+        members = np.flatnonzero(codes == group)
+        constant = float(fixed[groups == group].sum())
+        laws.append(
+            Law(
+                low=int(low[members].sum() + constant),
+                pmf=convolve([rows[k, : widths[k]] for k in members]),
+                mean=float(expected[members].sum()) + constant,
+                observed=int(kept.x1[members].sum() + constant),
+            )
+        )
+    return laws
+
+
+def join(laws: Sequence[Law]) -> Law:
+    """Law of the total over groups that are independent given their margins."""
     return Law(
-        low=int(low.sum() + fixed),
-        pmf=pmf,
-        mean=float((kept.n1 * events / total).sum()) + fixed,
-        observed=int(kept.x1.sum() + fixed),
+        low=sum(law.low for law in laws),
+        pmf=convolve([law.pmf for law in laws]),
+        mean=float(sum(law.mean for law in laws)),
+        observed=sum(law.observed for law in laws),
     )
 
 

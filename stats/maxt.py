@@ -7,7 +7,7 @@ variant is rejected it leaves, and the labels of those left are permuted anew: t
 hold whatever effect the rejected one has.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -24,14 +24,17 @@ def step_down_max_t(
     permutations: int = 9999,
     seed: int = 0,
     alpha: float = 0.05,
+    single_p: Sequence[float] | None = None,
 ) -> tuple[float, ...]:
     """Adjusted two-sided p of every variant against the control in row 0.
 
     Args:
         events, trials: shape (arms, K). The statistic is the absolute CMH z of a variant and control.
-        permutations: relabellings drawn for each step; p = (1 + at least as extreme) / (1 + drawn).
+        permutations: relabellings drawn for each step; p = (1 + more extreme + ties/2) / (1 + drawn),
+            ties half as in the primary mid-p.
         seed: of the generator; the result does not depend on the order of the variants.
         alpha: level up to which a variant leaves the family; the others are judged together.
+        single_p: exact p of each variant on its own, used when it is the last one left.
 
     Returns:
         One p for each row but the first. A variant without an informative stratum has p = 1.
@@ -43,9 +46,12 @@ def step_down_max_t(
     remaining = list(order)
     floor = 0.0
     while remaining:
+        if len(remaining) == 1 and single_p is not None:
+            adjusted[remaining[0]] = max(floor, single_p[remaining[0]])
+            break
         exceed = _exceedances(events, trials, remaining, observed, permutations, rng)
         for rank, variant in enumerate(remaining):
-            floor = max(floor, (1 + int(exceed[rank])) / (1 + permutations))
+            floor = max(floor, (1 + float(exceed[rank])) / (1 + permutations))
             adjusted[variant] = floor
             if floor <= alpha and rank + 1 < len(remaining):
                 remaining = remaining[rank + 1 :]
@@ -62,18 +68,20 @@ def _exceedances(
     observed: FloatArray,
     permutations: int,
     rng: np.random.Generator,
-) -> IntArray:
-    """How often the maximum over `variants[r:]` reaches the observed statistic of `variants[r]`."""
+) -> FloatArray:
+    """How often the maximum over `variants[r:]` passes the observed one of `variants[r]`."""
     rows = np.array([0, *(variant + 1 for variant in variants)])
     sizes, totals = trials[rows], events[rows].sum(axis=0)
     capacity = sizes.sum(axis=0)
     open_strata = (totals > 0) & (totals < capacity)
-    exceed = np.zeros(len(variants), dtype=np.int64)
-    targets = observed[np.array(variants)] * (1 - 1e-9) - 1e-12
+    exceed = np.zeros(len(variants))
+    targets = observed[np.array(variants)][:, None]
+    slack = 1e-9 * np.maximum(targets, 1e-3)
     for drawn in _relabellings(sizes[:, open_strata], totals[open_strata], permutations, rng):
         statistics = np.abs(_accumulated_z(drawn, sizes[:, open_strata]))
         maxima = np.maximum.accumulate(statistics[::-1], axis=0)[::-1]
-        exceed += (maxima >= targets[:, None]).sum(axis=1)
+        above, reached = maxima > targets + slack, maxima >= targets - slack
+        exceed += (above.sum(axis=1) + reached.sum(axis=1)) / 2
     if not open_strata.any():
         exceed += permutations
     return exceed

@@ -70,8 +70,8 @@ class Strata:
             n0=self.n0 * keep,
         )
 
-    def row(self, index: int) -> "Strata":
-        """One entry of the leading batch axis, its unused strata removed."""
+    def row(self, *index: int) -> "Strata":
+        """One entry of the batch, its unused strata removed."""
         used = self.used[index]
         return Strata(
             x1=self.x1[index][used],

@@ -174,6 +174,8 @@ class Comparison:
     scenario_t_p: float | None = None
     scenario_t_ci95: Interval | None = None
     scenario_signflip_p: float | None = None
+    scenario_p_adjusted: float | None = None
+    """Step-down max-T over scenarios: question (b) adjusted for the family."""
     e_value: float | None = None
     missing_bounds: Interval | None = None
     """Worst and best case of `std_rd` over every way the lost trials could have ended."""
