@@ -26,11 +26,11 @@ TITLES: Mapping[int, str] = {
 def page(calibration: Calibration, *, date: str) -> str:
     """Markdown: one table for each target, observed figures beside their Monte Carlo errors."""
     size = "full" if calibration.full else "small"
+    command = f"mitigations calibrate{' --full' if calibration.full else ''}"
     lines = [
         "# Calibration",
         "",
-        f"Written by `mitigations calibrate{' --full' if calibration.full else ''} --seed "
-        f"{calibration.seed}` on {date} ({size} run). {_HOW}",
+        f"Written by `{command} --seed {calibration.seed}` on {date} ({size} run). {_HOW}",
         "",
         _summary(calibration),
     ]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mitigations.model import Cell, Counts, Settings, VerdictKind
-from stats import analyse
+from stats.analysis import analyse
 from stats.calibrate_cells import Rng, Setting, base_rates
 from stats.calibrate_tally import Spec, Tally
 from stats.conditional import permutation_test

@@ -6,8 +6,8 @@ arm) assumes nothing about them. The efficient line (Rogan-Gladen on pooled labe
 calibration carried along) holds only while equality is not rejected.
 
 Sources: Rogan & Gladen (1978), Am. J. Epidemiol. 107, 71-76; Lang & Reiczigel (2014), Prev. Vet.
-Med. 113, 13-22 (smoothing small samples); Angelopoulos, Duchi & Zrnic (2023), arXiv 2311.01453 (PPI++);
-Cochran (1977), Sampling Techniques, section 12.2 (two-phase variance).
+Med. 113, 13-22 (smoothing small samples); Angelopoulos, Duchi & Zrnic (2023), arXiv 2311.01453
+(PPI++); Cochran (1977), Sampling Techniques, section 12.2 (two-phase variance).
 """
 
 import math

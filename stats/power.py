@@ -2,8 +2,8 @@
 
 Two formulas for two proportions (the reference names) and the grid formulas of the product:
 `SE^2 = 2 vbar / (S M R)` for "this grid", `tau^2 / S + 2 vbar / (S M R)` for "scenarios like
-these", with S scenarios, M models, R repeats, vbar the mean of p(1 - p) over the cells and tau^2 the
-variance of the true effect between scenarios. Rates and effects are proportions.
+these", with S scenarios, M models, R repeats, vbar the mean of p(1 - p) over the cells and tau^2
+the variance of the true effect between scenarios. Rates and effects are proportions.
 """
 
 import math
@@ -16,6 +16,7 @@ from scipy.special import ndtr, ndtri
 
 from stats.dunnett import dunnett_critical
 from stats.named import Quantities, Undefined, collect
+from stats.sequential import boundaries, crossing, expected_share
 
 Z80 = 0.8416212335729143
 """Normal quantile of 80 %."""
@@ -116,6 +117,30 @@ def settle(effect: float, grid: Grid) -> Settle:
     scenarios = max(1, math.ceil(one / needed - 1e-9))
     reason = "" if repeats else "the effect varies too much between scenarios: add scenarios"
     return Settle(effect=effect, repeats=repeats, scenarios=scenarios, reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedLooks:
+    """What a group-sequential design gives up and what it saves at one effect."""
+
+    power: float
+    expected_share: float
+    """Mean share of the planned trials that is run; 1 minus this is saved."""
+
+
+def planned_looks(effect: float, grid: Grid, *, looks: int) -> PlannedLooks:
+    """Power and expected share of the trials with equally spaced looks (Lan-DeMets, Bonferroni)."""
+    if looks < 1:
+        raise Undefined("a design needs at least one look")
+    if grid.standard_error == 0:
+        raise Undefined("the grid has no sampling variance: every rate is 0 or 1")
+    information = [(look + 1) / looks for look in range(looks)]
+    bounds = boundaries(information, alpha=grid.alpha / grid.comparisons)
+    drift = effect / grid.standard_error
+    return PlannedLooks(
+        power=crossing(information, bounds, drift=drift).power,
+        expected_share=expected_share(information, bounds, drift=drift),
+    )
 
 
 def power_quantities(p0: float, p1: float, alpha: float, n_per_arm: float) -> Quantities:
