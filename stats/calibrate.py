@@ -97,7 +97,7 @@ def plan() -> tuple[Job, ...]:
                 setting=Setting(scenarios=size, models=4, repeats=10, base=base),
                 specs=grid.RANDOM_SPECS,
                 small=100,
-                full=5_000,
+                full=20_000,
                 chunk=500,
                 note=", effect random by scenario",
             )
@@ -134,8 +134,8 @@ def plan() -> tuple[Job, ...]:
             setting=path.SETTING,
             specs=path.SPECS,
             small=20,
-            full=2_000,
-            chunk=20,
+            full=10_000,
+            chunk=100,
             note=", two variants, through analyse()",
         ),
     )
@@ -153,7 +153,7 @@ def _family_jobs() -> tuple[Job, ...]:
             setting=setting,
             specs=specs,
             small=40,
-            full=5_000,
+            full=10_000,
             chunk=100,
             note=note,
         )
