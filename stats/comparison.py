@@ -131,8 +131,9 @@ def _numbers(context: Context, index: int, place: int) -> Quantities:
     )
     reasons.update(scenario.pop("reasons"))
     found.update(scenario)
-    if found["scenario_t"] is not None and caution(row):
-        reasons["warnings:scenario_t_ci95"] = caution(row)
+    few = caution(row)
+    if found["scenario_t"] is not None and few:
+        reasons["warnings:scenario_t_ci95"] = few
     return found
 
 

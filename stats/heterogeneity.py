@@ -25,7 +25,7 @@ def model_q(by_model: Strata, overall: FloatArray) -> tuple[FloatArray, FloatArr
     effects = standardise(by_model).rd
     common = np.clip(np.nan_to_num(overall), -1.0, 1.0)[..., None]
     point = np.broadcast_to(common, effects.shape)
-    variance = (by_model.weights() ** 2 * difference_variance(by_model, point)).sum(axis=-1)
+    variance = difference_variance(by_model, point)
     known = ~np.isnan(effects) & (variance > 0)
     weight = np.where(known, 1 / np.where(known, variance, 1.0), 0.0)
     filled = np.nan_to_num(effects)

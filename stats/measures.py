@@ -64,7 +64,7 @@ def measure(grid: Grid) -> Measures:
     return Measures(
         strata=batch,
         values=values,
-        simultaneous=_simultaneous(batch, len(grid.variants), len(grid.models), values),
+        simultaneous=_simultaneous(batch, len(grid.variants), len(grid.models)),
         tests=tuple(_tests(flat.row(i), _codes(grid, flat, i), len(models)) for i in _rows(flat)),
         directions=score_sums(batch)[0].sum(axis=-1),
         differences=scenario_differences(flat),
@@ -74,23 +74,11 @@ def measure(grid: Grid) -> Measures:
     )
 
 
-def _simultaneous(
-    batch: Strata, variants: int, models: int, values: Values
-) -> tuple[FloatArray, FloatArray]:
+def _simultaneous(batch: Strata, variants: int, models: int) -> tuple[FloatArray, FloatArray]:
     """Dunnett's constant over the variants; on single models at alpha over the models as well."""
-    marginal = values["std_rd_ci95"]
-    assert isinstance(marginal, tuple)
-    overall = marginal[0][:, :1], marginal[1][:, :1]
-    if variants > 1:
-        overall = difference_interval(_part(batch, slice(0, 1)), z=dunnett_critical(variants))
-    single = marginal[0][:, 1:], marginal[1][:, 1:]
-    if variants * models > 1:
-        constant = dunnett_critical(variants, 0.05 / models)
-        single = difference_interval(_part(batch, slice(1, None)), z=constant)
-    return (
-        np.concatenate([overall[0], single[0]], axis=1),
-        np.concatenate([overall[1], single[1]], axis=1),
-    )
+    single = dunnett_critical(variants, 0.05 / models)
+    constants = np.array([dunnett_critical(variants), *[single] * models])
+    return difference_interval(batch, z=constants)
 
 
 def _tests(strata: Strata, codes: np.ndarray, models: int) -> tuple[PermutationTest | None, ...]:

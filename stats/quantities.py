@@ -64,9 +64,15 @@ def scenario_quantities(
     differences: FloatArray, *, permutations: int = 9999, seed: int = 0
 ) -> Quantities:
     """Question (b) from per-scenario mean differences of shape (S,)."""
+    known: list[ScenarioT] = []
 
     def of(read: Callable[[ScenarioT], Any]) -> Callable[[], Any]:
-        return lambda: read(scenario_t(differences))
+        def once() -> Any:
+            if not known:
+                known.append(scenario_t(differences))
+            return read(known[0])
+
+        return once
 
     return collect(
         {

@@ -60,10 +60,10 @@ def scenario_t(differences: FloatArray, *, confidence: float = 0.95) -> Scenario
     spread = float(values.std(ddof=1))
     if spread <= SLACK * max(1e-3, float(np.abs(values).max())):
         raise Undefined("every scenario shows the same difference: no variance between scenarios")
-    error = spread / np.sqrt(len(values))
+    error = spread / len(values) ** 0.5
     df = len(values) - 1
     half = float(stdtrit(df, 0.5 + confidence / 2)) * error
-    t = mean / error
+    t = float(mean / error)
     return ScenarioT(
         mean=mean, t=t, p=float(2 * stdtr(df, -abs(t))), ci=(mean - half, mean + half)
     )
@@ -112,13 +112,17 @@ def scenario_max_t(
 
 def caution(strata: Strata) -> str:
     """What to say beside question (b) when its scenarios are too few; empty when they are enough."""
-    with_events = np.unique(strata.scenario[strata.used & (strata.x1 + strata.x0 > 0)])
-    scenarios = len(np.unique(strata.scenario[strata.used]))
+    size = int(strata.scenario.max(initial=-1)) + 1
+    trials = np.bincount(strata.scenario, weights=strata.used, minlength=size)
+    events = np.bincount(
+        strata.scenario, weights=(strata.x1 + strata.x0) * strata.used, minlength=size
+    )
+    scenarios, with_events = int((trials > 0).sum()), int((events > 0).sum())
     if scenarios < FEW_SCENARIOS:
         return f"only {scenarios} scenarios: below {FEW_SCENARIOS} the interval is approximate"
-    if len(with_events) < FEW_WITH_EVENTS:
+    if with_events < FEW_WITH_EVENTS:
         return (
-            f"only {len(with_events)} scenarios have any coercive reply: below {FEW_WITH_EVENTS} "
+            f"only {with_events} scenarios have any coercive reply: below {FEW_WITH_EVENTS} "
             "the interval covers less than it says"
         )
     return ""
