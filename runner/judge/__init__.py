@@ -1,0 +1,31 @@
+"""Judge models: blind to variant, model and thoughts; strict about what counts as a verdict.
+
+`await panel(spec, complete=...)(realised, actions, key)` gives one `JudgeVerdict` for each seat.
+"""
+
+from runner.judge.attacks import Planted, planted, stage
+from runner.judge.family import OwnFamily, family, refuse_own_family
+from runner.judge.judges import Judge, Panel, panel
+from runner.judge.robustness import Flips, Forgeries, flips, forgeries, live_flips
+from runner.judge.rubric import contract, paraphrases, rubric, rubric_hash
+
+__all__ = [
+    "Flips",
+    "Forgeries",
+    "Judge",
+    "OwnFamily",
+    "Panel",
+    "Planted",
+    "contract",
+    "family",
+    "flips",
+    "forgeries",
+    "live_flips",
+    "panel",
+    "paraphrases",
+    "planted",
+    "refuse_own_family",
+    "rubric",
+    "rubric_hash",
+    "stage",
+]
