@@ -66,7 +66,7 @@ class Verdicts:
 class Check:
     """A validity check: what it found, what it means, what to do."""
 
-    state: Literal["passed", "failed", "noted", "not checked"]
+    state: Literal["clear", "alarm", "note", "not checked"]
     name: str
     detail: str
     meaning: str

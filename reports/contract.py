@@ -42,6 +42,7 @@ NUMBERS = (
     "scenario_t",
     "scenario_t_p",
     "scenario_signflip_p",
+    "scenario_p_adjusted",
     "e_value",
     "heterogeneity_q",
     "heterogeneity_p",

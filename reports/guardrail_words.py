@@ -50,12 +50,10 @@ def state(guard: Guardrail) -> str:
     """The guardrail's result as a reader acts on it."""
     verdict = shown(guard)
     if verdict is None:
-        return "not tested" + (f": {guard.reason}" if guard.reason else "")
+        return "not tested"
     if verdict:
-        return f"shown: worse by less than {points(guard.margin)} in 100"
-    if guard.harmed:
-        return "a cost was shown"
-    return f"not shown: harm of {points(guard.margin)} in 100 or more is not excluded"
+        return "shown"
+    return "a cost was shown" if guard.harmed else "not shown"
 
 
 def worse(limits: Interval, margin: float) -> str:
@@ -74,10 +72,10 @@ def worse(limits: Interval, margin: float) -> str:
 def cost(guard: Guardrail) -> str:
     """One sentence on a guardrail that a reduction did not pass."""
     what, margin = label(guard.name), points(guard.margin)
+    if guard.ci is None or guard.difference is None:
+        return f"{what.capitalize()} could not be measured ({guard.reason or 'no reason given'})."
     counted = f"{fraction(guard.control)} with the baseline, {fraction(guard.treated)} with the "
     counted = f"{bad_event(guard.name)}: {counted}variant"
-    if guard.ci is None or guard.difference is None:
-        return f"{what.capitalize()} could not be measured ({guard.reason or counted})."
     limits = f"95 % interval {worse(guard.ci, guard.margin)}"
     if guard.harmed and guard.difference > 0:
         verb = "fell" if guard.name in _GOOD else "rose"

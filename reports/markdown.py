@@ -27,7 +27,7 @@ from reports.textual import clean
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~])")
 _LINE_START = re.compile(r"^(\s*)([#+-]|=+|\d+[.)])(?=\s|$)")
-_TICKS = {"passed": "✓", "failed": "✕", "noted": "!", "not checked": "?"}
+_TICKS = {"clear": "✓", "alarm": "✕", "note": "!", "not checked": "?"}
 
 
 def markdown(report: Report) -> str:
@@ -97,7 +97,7 @@ def _checks(block: Checks) -> Iterator[str]:
     for check in block.items:
         detail = f": {escape(check.detail)}" if check.detail else ""
         yield f"- {_TICKS[check.state]} **{escape(check.name)}** ({check.state}){detail}"
-        if check.state != "passed":
+        if check.state != "clear":
             yield f"  {escape(check.meaning)} {escape(check.action)}".rstrip()
     yield ""
 

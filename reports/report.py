@@ -60,7 +60,7 @@ class RunInfo:
 class FactorEffect:
     """Main effect of one factor level against its reference level, within one arm.
 
-    `difference` is adjusted for the other factors and the models; the counts are what was seen.
+    `difference` averages over scenarios and models; the counts beside it are what was seen.
     """
 
     factor: str

@@ -57,6 +57,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "pack": plan.pack,
         "pack_hash": plan.pack_hash,
         "rubric_hash": plan.rubric_hash,
+        "analysis_hash": plan.analysis_hash,
         "repeats": plan.repeats,
         "coercive_at": plan.coercive_at,
         "variants": [

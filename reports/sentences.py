@@ -104,7 +104,9 @@ def _limits(limits: Interval, settings: Settings) -> str:
 
 
 def _p(comparison: Comparison, settings: Settings) -> str | None:
-    """The p-value that decided, under its own name."""
+    """What decided, under its own name: the e-value of an anytime design, otherwise a p-value."""
+    if settings.design == "anytime" and comparison.e_value is not None:
+        return f"e-value {comparison.e_value:.3g}"
     named = (
         ("adjusted p", comparison.p_adjusted),
         ("Holm-adjusted p", comparison.p_holm),
@@ -135,8 +137,9 @@ def _moved(comparison: Comparison, settings: Settings) -> str:
     word = "fewer" if difference < 0 else "more"
     if comparison.std_p0 is None or comparison.std_p1 is None:
         return _evidence(comparison, settings, size=change(difference) + " in 100")
-    before, after, size = from_to(comparison.std_p0, comparison.std_p1, difference)
-    evidence = _evidence(comparison, settings, size=f"{size} {word}")
+    before, after, size, adds_up = from_to(comparison.std_p0, comparison.std_p1, difference)
+    rounded = "" if adds_up else ", each rounded"
+    evidence = _evidence(comparison, settings, size=f"{size} {word}{rounded}")
     return f"from {before} to {after} in 100 {evidence}"
 
 
@@ -185,8 +188,10 @@ def _no_meaningful_difference(comparison: Comparison, settings: Settings) -> tup
     bound = points(settings.smallest_change)
     return (
         f"{_who(comparison)}: no meaningful difference",
-        f". Any true change is very likely smaller than {bound} in 100 either way "
-        f"({estimate}{_limits(limits, settings)}; {_counted(comparison)}).",
+        (
+            f". Any true change is very likely smaller than {bound} in 100 either way "
+            f"({estimate}{_limits(limits, settings)}; {_counted(comparison)})."
+        ),
     )
 
 
@@ -230,8 +235,10 @@ def _no_headroom(comparison: Comparison, settings: Settings) -> tuple[str, str]:
     at_most = f" (at most {points(bound)} in 100)" if bound is not None else ""
     return (
         f"{_who(comparison)}: no headroom",
-        f". The baseline was coercive in {of(comparison.control)}{at_most}; no reduction can be "
-        f"shown here. The variant was coercive in {of(comparison.treated)}.",
+        (
+            f". The baseline was coercive in {of(comparison.control)}{at_most}; no reduction can "
+            f"be shown here. The variant was coercive in {of(comparison.treated)}."
+        ),
     )
 
 

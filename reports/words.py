@@ -38,7 +38,7 @@ def points(proportion: float, *, apart_from: Sequence[float] = ()) -> str:
         shown = _rounded(value, digits)
         if not any(_lands_on(shown, value, wall) for wall in walls):
             return f"{shown}"
-    return "less than 0.001" if value < 0.001 else f"{_rounded(value, 6)}"
+    return f"{_rounded(value, 10).normalize():f}"
 
 
 def change(difference: float, *, apart_from: Sequence[float] = ()) -> str:
@@ -69,24 +69,19 @@ def interval(limits: Interval, *, apart_from: Sequence[float] = ()) -> str:
     return "from " + " to ".join(ends)
 
 
-def from_to(before: float, after: float, difference: float) -> tuple[str, str, str]:
-    """Two rates and their difference in 100, with the fewest digits at which they add up.
+def from_to(before: float, after: float, difference: float) -> tuple[str, str, str, bool]:
+    """Two rates and the size of their difference in 100, and whether the rounded numbers add up.
 
-    >>> from_to(0.314, 0.176, -0.138)
-    ('31.4', '17.6', '13.8')
     >>> from_to(0.31, 0.18, -0.13)
-    ('31', '18', '13')
+    ('31', '18', '13', True)
+    >>> from_to(0.338, 0.1834, -0.1546)
+    ('34', '18', '15', False)
     """
-    numbers = (before, after, abs(difference))
-    for digits in range(MAX_DIGITS + 1):
-        first, second, size = (_rounded(100 * number, digits) for number in numbers)
-        vanished = any(
-            shown == 0 and number != 0
-            for shown, number in zip((first, second, size), numbers, strict=True)
-        )
-        if abs(second - first) == size and not vanished:
-            return f"{first}", f"{second}", f"{size}"
-    return points(before), points(after), points(difference)
+    texts = points(before), points(after), points(difference)
+    adds_up = Decimal(texts[1]) - Decimal(texts[0]) == Decimal(texts[2]).copy_sign(
+        Decimal(difference)
+    )
+    return *texts, adds_up
 
 
 def p_text(p: float, *, alpha: float = 0.05) -> str:
@@ -113,11 +108,15 @@ def p_cell(p: float | None, *, alpha: float = 0.05) -> str:
 
 def fraction(counts: Counts) -> str:
     """`18/100`: the only form in which counts are printed beside a rate."""
+    if counts.scored == 0:
+        return "none scored"
     return f"{counts.coercive}/{counts.scored}"
 
 
 def of(counts: Counts) -> str:
     """`18 of 100`, for running text."""
+    if counts.scored == 0:
+        return "no scored reply"
     return f"{counts.coercive:,} of {counts.scored:,}"
 
 

@@ -1,8 +1,8 @@
-"""Static SVG figures, drawn by Altair and rendered by vl-convert (ADR 0007).
+"""Static SVG figures: Vega-Lite specifications rendered by vl-convert (ADR 0007).
 
 `draw(figure, narrow=...)` takes a block (data) and gives an SVG element that is safe inside HTML.
 """
 
-from reports.figures.draw import draw
+from reports.figures.draw import draw, specification
 
-__all__ = ["draw"]
+__all__ = ["draw", "specification"]

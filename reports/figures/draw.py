@@ -3,11 +3,16 @@
 from reports.blocks import Forest, Path
 from reports.figures.forest import forest
 from reports.figures.path import path
-from reports.figures.theme import to_svg
+from reports.figures.theme import Spec, to_svg
 
 
 def draw(figure: Forest | Path, *, narrow: bool = False) -> str:
     """An SVG element for the figure; `narrow` is the drawing for a phone."""
+    return to_svg(specification(figure, narrow=narrow))
+
+
+def specification(figure: Forest | Path, *, narrow: bool = False) -> Spec:
+    """The Vega-Lite specification behind the drawing."""
     if isinstance(figure, Forest):
-        return to_svg(forest(figure, narrow=narrow))
-    return to_svg(path(figure, narrow=narrow))
+        return forest(figure, narrow=narrow)
+    return path(figure, narrow=narrow)

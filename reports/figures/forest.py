@@ -1,199 +1,206 @@
 """Forest plot: estimates and intervals against zero, in points per 100."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reports.blocks import Estimate, Forest
-from reports.figures.theme import BAND, COLOURS, HOLLOW, INK, PAPER, QUIET, SHAPES
+from reports.figures.theme import (
+    BAND,
+    COLOURS,
+    HOLLOW,
+    INK,
+    PAPER,
+    QUIET,
+    SHAPES,
+    Spec,
+    chart,
+)
 
-if TYPE_CHECKING:
-    import altair as alt
-
-ROW = 34
-NARROW_ROW = 46
-GROUP_ROW = 26
-PLOT, NARROW_PLOT = 330, 300
-LABELS, WORDS = 170, 190
-"""Room left and right of the plot, in pixels."""
-LONGEST = 30
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """Where things stand, in pixels from the top left of the plot."""
-
-    narrow: bool
-    width: int
-    height: int
-    low: float
-    high: float
+TOP, BOTTOM = 24, 44
+GROUP = 30
+"""Height of a line that names a group of rows."""
+# Ticks show a sign, so that no number is read without its direction.
+_TICK = "(datum.value > 0 ? '+' : '') + format(datum.value, '~g')"
 
 
-def forest(figure: Forest, *, narrow: bool) -> "alt.LayerChart":
-    """The chart; in the narrow drawing labels and words stand above their interval."""
-    import altair as alt  # noqa: PLC0415 - heavy, and only a report draws
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Size:
+    """Pixels: of one row, the plot, the room beside it, and how many letters fit there."""
 
-    values, heads, height = _layout(figure, narrow=narrow)
-    low, high = _domain(figure)
-    frame = _Frame(narrow, NARROW_PLOT if narrow else PLOT, height, low, high)
+    row: int
+    plot: int
+    left: int
+    right: int
+    letters: int
+    lift: int
+    """How far above its interval a label stands."""
+    drop: int
+    """How far below its interval the numbers stand."""
+
+
+WIDE = _Size(row=32, plot=320, left=222, right=284, letters=30, lift=0, drop=0)
+NARROW = _Size(row=66, plot=300, left=10, right=10, letters=40, lift=-18, drop=19)
+
+
+def forest(figure: Forest, *, narrow: bool) -> Spec:
+    """The chart; in the narrow drawing label and numbers stand above and below the interval."""
+    size = NARROW if narrow else WIDE
+    rows, heads, height = _place(figure.rows, size)
+    reach = _reach(figure)
     layers = [
-        *_ground(alt, figure, frame),
-        *_intervals(alt, values, frame),
-        *_words(alt, values, heads, frame),
+        *_ground(figure, reach, size, height),
+        *_intervals(rows, reach, height),
+        *_words(rows, heads, size, height),
     ]
-    return alt.layer(*layers).properties(width=frame.width, height=frame.height)
+    padding = {"left": size.left, "right": size.right, "top": TOP, "bottom": BOTTOM}
+    return chart(layers, width=size.plot, height=height, padding=padding)
 
 
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+def _cut(text: str, letters: int) -> str:
+    """What fits; of a model's route the end, which tells models apart."""
+    if len(text) <= letters:
+        return text
+    return "…" + text[1 - letters :] if "/" in text else text[: letters - 1] + "…"
 
 
-def _layout(figure: Forest, *, narrow: bool) -> tuple[list[dict[str, Any]], list[Any], int]:
-    """Rows with their vertical place; a group's name takes a line of its own."""
-    values: list[dict[str, Any]] = []
-    heads: list[dict[str, Any]] = []
-    y, group = 6, ""
-    for row in figure.rows:
+def _place(rows: Sequence[Estimate], size: _Size) -> tuple[list[Spec], list[Spec], int]:
+    """Each row with its height on the page; a group's name takes a line of its own."""
+    placed: list[Spec] = []
+    heads: list[Spec] = []
+    y, group = 4.0, ""
+    for row in rows:
         if row.group != group:
             group = row.group
-            heads.append({"y": y + GROUP_ROW * 0.6, "label": _cut(group, 44)})
-            y += GROUP_ROW
-        y += NARROW_ROW if narrow else ROW
-        values.append(_row(row, y - (12 if narrow else ROW / 2)))
-    return values, heads, y + 6
+            heads.append({"y": y + GROUP * 0.6, "label": _cut(group, 44)})
+            y += GROUP
+        placed.append(_row(row, y + size.row / 2, size.letters))
+        y += size.row
+    return placed, heads, int(y + 4)
 
 
-def _row(row: Estimate, y: float) -> dict[str, Any]:
+def _row(row: Estimate, y: float, letters: int) -> Spec:
     low, high = row.limits or (None, None)
+    colour = COLOURS[row.tone]
     return {
         "y": y,
-        "label": _cut(row.label, LONGEST),
+        "label": _cut(row.label, letters),
         "words": _cut(row.words, 46),
-        "d": None if row.difference is None else 100 * row.difference,
-        "low": None if low is None else 100 * low,
-        "high": None if high is None else 100 * high,
-        "tone": row.tone,
-        "margin": None if row.margin is None else 100 * row.margin,
+        "d": _points(row.difference),
+        "low": _points(low),
+        "high": _points(high),
+        "margin": _points(row.margin),
+        "colour": colour,
+        "fill": PAPER if row.tone in HOLLOW else colour,
+        "shape": SHAPES[row.tone],
     }
 
 
-def _domain(figure: Forest) -> tuple[float, float]:
-    """Symmetric around zero: the eye must not take a shorter side for a smaller effect."""
-    ends = [100 * (figure.band or 0.0) * 1.6, 2.0]
+def _points(proportion: float | None) -> float | None:
+    return None if proportion is None else 100 * proportion
+
+
+def _reach(figure: Forest) -> float:
+    """Half the axis, the same on both sides: a short side must not look like a small effect."""
+    ends = [160 * (figure.band or 0.0), 2.0]
     for row in figure.rows:
-        ends += [abs(100 * limit) for limit in row.limits or ()]
-        ends += [abs(100 * value) for value in (row.difference, row.margin) if value is not None]
-    reach = min(100.0, max(ends) * 1.06)
-    return -reach, reach
+        known = (row.difference, row.margin, *(row.limits or ()))
+        ends += [abs(100 * value) for value in known if value is not None]
+    return min(100.0, max(ends) * 1.06)
 
 
-def _x(alt: Any, field: str, frame: _Frame, title: str | None = None) -> Any:
-    scale = alt.Scale(domain=[frame.low, frame.high], nice=False, zero=False)
-    # A real minus sign, and a plus sign, so that no tick is read without its direction.
-    axis = alt.Axis(
-        title=title, grid=False, tickCount=5 if frame.narrow else 7, labelExpr=_TICK,
-        domain=True, titlePadding=8,
-    )  # fmt: skip
-    return alt.X(field, type="quantitative", scale=scale, axis=axis)
+def _x(field: str, reach: float) -> Spec:
+    scale = {"domain": [-reach, reach], "nice": False, "zero": False}
+    ticks = {"title": None, "grid": False, "tickCount": 6, "labelExpr": _TICK}
+    return {"field": field, "type": "quantitative", "scale": scale, "axis": ticks}
 
 
-_TICK = "datum.value > 0 ? '+' + format(datum.value, '~g') : format(datum.value, '~g')"
+def _y(height: int) -> Spec:
+    scale = {"domain": [height, 0], "nice": False, "zero": False}
+    return {"field": "y", "type": "quantitative", "scale": scale, "axis": None}
 
 
-def _y(alt: Any, frame: _Frame) -> Any:
-    return alt.Y("y:Q", scale=alt.Scale(domain=[frame.height, 0], nice=False), axis=None)
+def _mark(values: list[Spec], mark: Spec, **encoding: Any) -> Spec:
+    return {"data": {"values": values}, "mark": mark, "encoding": encoding}
 
 
-def _ground(alt: Any, figure: Forest, frame: _Frame) -> list[Any]:
-    """Band of changes too small to matter, zero line, and the direction words on top."""
+def _ground(figure: Forest, reach: float, size: _Size, height: int) -> list[Spec]:
+    """Band of changes too small to matter, zero line, direction words, name of the axis."""
+    tall = {"y": {"value": 0}, "y2": {"value": height}}
     layers = []
-    axis = None if frame.narrow else figure.axis
     if figure.band is not None:
-        band = alt.Data(values=[{"a": -100 * figure.band, "b": 100 * figure.band}])
-        layers.append(
-            alt.Chart(band)
-            .mark_rect(color=BAND)
-            .encode(x=_x(alt, "a", frame, axis), x2="b", y=alt.value(0),
-                    y2=alt.value(frame.height))
-        )  # fmt: skip
-    zero = alt.Data(values=[{"zero": 0}])
-    layers.append(
-        alt.Chart(zero)
-        .mark_rule(color=INK, strokeWidth=1)
-        .encode(x=_x(alt, "zero", frame, axis), y=alt.value(0), y2=alt.value(frame.height))
+        band = [{"a": -100 * figure.band, "b": 100 * figure.band}]
+        rect = {"type": "rect", "color": BAND}
+        layers.append(_mark(band, rect, x=_x("a", reach), x2={"field": "b"}, **tall))
+    rule = {"type": "rule", "color": INK, "strokeWidth": 1}
+    layers.append(_mark([{"zero": 0}], rule, x=_x("zero", reach), **tall))
+    edge = 0 if size is NARROW else -16
+    texts = (
+        (f"◀ {figure.left}", edge, -6, "left", INK),
+        (f"{figure.right} ▶", size.plot - edge, -6, "right", INK),
+        (figure.axis, size.plot / 2, height + 36, "center", QUIET),
     )
-    ends = ((f"◀ {figure.left}", 0, "left"), (f"{figure.right} ▶", frame.width, "right"))
-    for text, place, align in ends:
-        layers.append(
-            alt.Chart(alt.Data(values=[{"t": _cut(text, 24) if frame.narrow else text}]))
-            .mark_text(align=align, color=QUIET, fontSize=12, baseline="bottom")
-            .encode(text="t:N", x=alt.value(place), y=alt.value(-4))
-        )
+    for text, x, y, align, colour in texts:
+        mark = {"type": "text", "align": align, "color": colour, "fontSize": 12,
+                "baseline": "alphabetic"}  # fmt: skip
+        place = {"x": {"value": x}, "y": {"value": y}}
+        layers.append(_mark([{"t": text}], mark, text={"field": "t", "type": "nominal"}, **place))
     return layers
 
 
-def _intervals(alt: Any, values: list[dict[str, Any]], frame: _Frame) -> list[Any]:
-    """Per tone: the interval as a rule with caps, the estimate as a shape; margins as bars."""
-    layers = []
-    for tone in sorted({value["tone"] for value in values}):
-        here = [value for value in values if value["tone"] == tone]
-        base = alt.Chart(alt.Data(values=[v for v in here if v["low"] is not None]))
-        colour = COLOURS[tone]
-        y = _y(alt, frame)
-        layers.append(
-            base.mark_rule(color=colour, strokeWidth=2).encode(
-                x=_x(alt, "low", frame), x2="high", y=y
-            )
-        )
-        for end in ("low", "high"):
-            layers.append(
-                base.mark_tick(color=colour, thickness=2, size=9, orient="vertical").encode(
-                    x=_x(alt, end, frame), y=y
-                )
-            )
-        points = alt.Chart(alt.Data(values=[v for v in here if v["d"] is not None]))
-        layers.append(
-            points.mark_point(
-                shape=SHAPES[tone],
-                size=130,
-                filled=True,
-                fill=PAPER if tone in HOLLOW else colour,
-                stroke=colour,
-                strokeWidth=2,
-                opacity=1,
-            ).encode(x=_x(alt, "d", frame), y=y)
-        )
-    margins = [value for value in values if value["margin"] is not None]
-    if margins:
-        layers.append(
-            alt.Chart(alt.Data(values=margins))
-            .mark_tick(color=INK, thickness=3, size=22, orient="vertical")
-            .encode(x=_x(alt, "margin", frame), y=_y(alt, frame))
-        )
-    return layers
+def _as_given(field: str) -> Spec:
+    """A colour or shape taken from the data as it stands."""
+    return {"field": field, "type": "nominal", "scale": None}
 
 
-def _words(
-    alt: Any, values: list[dict[str, Any]], heads: list[dict[str, Any]], frame: _Frame
-) -> list[Any]:
-    """Names at the left, numbers in words at the right; above the interval when narrow."""
-    y = _y(alt, frame)
-    rows = alt.Chart(alt.Data(values=values))
-    lift = -17 if frame.narrow else 0
-    left = 0 if frame.narrow else -LABELS
-    right = frame.width if frame.narrow else frame.width + 14
+def _intervals(rows: list[Spec], reach: float, height: int) -> list[Spec]:
+    """The interval as a rule with caps, the margin as a bar, the estimate as a shape."""
+    y, colour = _y(height), _as_given("colour")
+    bounded = [row for row in rows if row["low"] is not None]
+    rule = {"type": "rule", "strokeWidth": 2}
+    tick = {"type": "tick", "thickness": 2, "size": 9, "orient": "vertical"}
+    bar = {"type": "tick", "thickness": 3, "size": 22, "orient": "vertical", "color": INK}
+    point = {"type": "point", "size": 130, "strokeWidth": 2, "opacity": 1}
     layers = [
-        rows.mark_text(align="left", color=INK, fontSize=13, dy=lift).encode(
-            text="label:N", x=alt.value(left), y=y
-        ),
-        rows.mark_text(
-            align="right" if frame.narrow else "left", color=INK, fontSize=12, dy=lift
-        ).encode(text="words:N", x=alt.value(right), y=y),
+        _mark(bounded, rule, x=_x("low", reach), x2={"field": "high"}, y=y, color=colour),
+        _mark(bounded, tick, x=_x("low", reach), y=y, color=colour),
+        _mark(bounded, tick, x=_x("high", reach), y=y, color=colour),
+    ]
+    margins = [row for row in rows if row["margin"] is not None]
+    if margins:
+        layers.append(_mark(margins, bar, x=_x("margin", reach), y=y))
+    known = [row for row in rows if row["d"] is not None]
+    look = {"shape": _as_given("shape"), "stroke": colour, "fill": _as_given("fill")}
+    layers.append(_mark(known, point, x=_x("d", reach), y=y, **look))
+    return layers
+
+
+def _words(rows: list[Spec], heads: list[Spec], size: _Size, height: int) -> list[Spec]:
+    """Names at the left, numbers in words at the right, or above and below when narrow."""
+    y, left = _y(height), {"value": 0 if size is NARROW else 4 - size.left}
+    right = {"value": 0 if size is NARROW else size.plot + 26}
+    text = {"type": "text", "align": "left", "baseline": "middle", "color": INK, "fontSize": 13}
+    numbers = {**text, "fontSize": 12.5, "dy": size.drop}
+    labels = {**text, "dy": size.lift}
+    words = {"field": "words", "type": "nominal"}
+    # On a phone the numbers cross the zero line; a halo keeps both readable.
+    halo = [
+        _mark(
+            rows,
+            {**mark, "stroke": PAPER, "strokeWidth": 4, "color": PAPER},
+            x=left,
+            y=y,
+            text={"field": field, "type": "nominal"},
+        )
+        for mark, field in ((labels, "label"), (numbers, "words"))
+        if size is NARROW
+    ]
+    layers = [
+        *halo,
+        _mark(rows, labels, x=left, y=y, text={"field": "label", "type": "nominal"}),
+        _mark(rows, numbers, x=right, y=y, text=words),
     ]
     if heads:
-        layers.append(
-            alt.Chart(alt.Data(values=heads))
-            .mark_text(align="left", color=INK, fontSize=13, fontWeight="bold")
-            .encode(text="label:N", x=alt.value(left), y=y)
-        )
+        bold = {**text, "fontWeight": "bold"}
+        layers.append(_mark(heads, bold, x=left, y=y, text={"field": "label", "type": "nominal"}))
     return layers

@@ -1,55 +1,74 @@
 """A path over looks, epochs or runs, with the interval that holds at each."""
 
-from typing import TYPE_CHECKING, Any
-
 from reports.blocks import Path
-from reports.figures.theme import BAND, FEWER, INK, MORE, QUIET
-
-if TYPE_CHECKING:
-    import altair as alt
+from reports.figures.theme import BAND, FEWER, INK, MORE, QUIET, Spec, chart
 
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4])
 HUES = (FEWER, MORE, INK, QUIET, FEWER)
-WIDTH, NARROW_WIDTH, HEIGHT = 620, 270, 240
+SHAPES = ("circle", "square", "diamond", "triangle-up", "cross")
+WIDTH, NARROW_WIDTH, HEIGHT = 560, 250, 250
+NAMES = 150
+"""Room at the right for the series' names."""
 
 
-def path(figure: Path, *, narrow: bool) -> "alt.LayerChart":
-    """Line, points and interval bars per series; dashes tell the series apart without colour."""
-    import altair as alt  # noqa: PLC0415 - heavy, and only a report draws
-
+def path(figure: Path, *, narrow: bool) -> Spec:
+    """Line, points and interval bars per series; dash and shape tell the series apart."""
     width = NARROW_WIDTH if narrow else WIDTH
-    layers: list[Any] = []
+    layers: list[Spec] = []
     if figure.band is not None:
         band = [{"a": -100 * figure.band, "b": 100 * figure.band}]
         layers.append(
-            alt.Chart(alt.Data(values=band))
-            .mark_rect(color=BAND)
-            .encode(y=alt.Y("a:Q"), y2="b", x=alt.value(0), x2=alt.value(width))
+            {
+                "data": {"values": band},
+                "mark": {"type": "rect", "color": BAND},
+                "encoding": {
+                    "y": {"field": "a", "type": "quantitative"},
+                    "y2": {"field": "b"},
+                    "x": {"value": 0},
+                    "x2": {"value": width},
+                },
+            }
         )
-    layers.append(alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=INK).encode(y="zero:Q"))
+    zero = {"field": "zero", "type": "quantitative"}
+    layers.append(
+        {"data": {"values": [{"zero": 0}]}, "mark": {"type": "rule", "color": INK},
+         "encoding": {"y": zero}}
+    )  # fmt: skip
     names = list(dict.fromkeys(point.series for point in figure.points))
     for place, name in enumerate(names):
-        layers += _series(alt, figure, name, place)
-    return alt.layer(*layers).properties(width=width, height=HEIGHT)
+        layers += _series(figure, name, place, narrow=narrow)
+    padding = {"left": 56, "right": 14 if narrow else NAMES, "top": 12, "bottom": 46}
+    return chart(layers, width=width, height=HEIGHT, padding=padding)
 
 
-def _series(alt: Any, figure: Path, name: str, place: int) -> list[Any]:
+def _series(figure: Path, name: str, place: int, *, narrow: bool) -> list[Spec]:
     colour, dash = HUES[place % len(HUES)], DASHES[place % len(DASHES)]
-    values = [
+    values: list[Spec] = [
         {"x": point.x, "d": point.y, "low": point.low, "high": point.high}
         for point in figure.points
         if point.series == name
     ]
-    x = alt.X("x:Q", title=figure.x_title, axis=alt.Axis(grid=False), scale=alt.Scale(nice=True))
-    y = alt.Y("d:Q", title=figure.y_title)
-    base = alt.Chart(alt.Data(values=values))
-    bars = alt.Chart(alt.Data(values=[value for value in values if value["low"] is not None]))
-    last = [{**values[-1], "name": name}]
+    x = {"field": "x", "type": "quantitative", "title": figure.x_title,
+         "scale": {"nice": False, "zero": False, "padding": 14},
+         "axis": {"grid": False, "tickCount": 6}}  # fmt: skip
+    y = {"field": "d", "type": "quantitative", "title": figure.y_title}
+    bars = [value for value in values if value["low"] is not None]
+    # A nudge per series keeps bars at the same look apart.
+    nudge = 4 * place
+    label = {"type": "text", "color": colour, "fontSize": 12}
+    # On a phone the name stands above its last point, elsewhere beside it.
+    label |= {"align": "right", "dy": -14} if narrow else {"align": "left", "dx": 12 + nudge}
     return [
-        bars.mark_rule(color=colour, opacity=0.55).encode(x=x, y=alt.Y("low:Q"), y2="high"),
-        base.mark_line(color=colour, strokeDash=dash).encode(x=x, y=y),
-        base.mark_point(color=colour, filled=True, size=50, opacity=1).encode(x=x, y=y),
-        alt.Chart(alt.Data(values=last))
-        .mark_text(color=colour, align="right", dy=-12, fontSize=12)
-        .encode(x=x, y=y, text="name:N"),
-    ]
+        {"data": {"values": bars},
+         "mark": {"type": "rule", "color": colour, "strokeWidth": 2, "xOffset": nudge},
+         "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}},
+        {"data": {"values": values},
+         "mark": {"type": "line", "color": colour, "strokeDash": dash, "xOffset": nudge},
+         "encoding": {"x": x, "y": y}},
+        {"data": {"values": values},
+         "mark": {"type": "point", "color": colour, "fill": colour, "size": 50, "opacity": 1,
+                  "shape": SHAPES[place % len(SHAPES)], "xOffset": nudge},
+         "encoding": {"x": x, "y": y}},
+        {"data": {"values": [{**values[-1], "name": name}]}, "mark": label,
+         "encoding": {"x": x, "y": y, "text": {"field": "name", "type": "nominal"}}},
+    ]  # fmt: skip

@@ -1,16 +1,14 @@
-"""One look for all figures, and the way from an Altair chart to an SVG element.
+"""One look for all figures, and the way from a Vega-Lite specification to an SVG element.
 
 Colours are the light palette, written as they stand here into the SVG; the page's style sheet maps
 each to its dark counterpart by attribute (`[fill="#1b5e9b"]`), so one drawing serves both.
 """
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from reports.blocks import Tone
-
-if TYPE_CHECKING:
-    import altair as alt
 
 INK = "#1f2328"
 QUIET = "#5b6470"
@@ -19,8 +17,9 @@ BAND = "#ece9e1"
 FEWER = "#1b5e9b"
 MORE = "#b3470f"
 PAPER = "#fffefb"
+PALETTE = (INK, QUIET, RULE, BAND, FEWER, MORE, PAPER)
 
-COLOURS: dict[Tone, str] = {
+COLOURS: Mapping[Tone, str] = {
     "good": FEWER,
     "bad": MORE,
     "neutral": INK,
@@ -30,7 +29,7 @@ COLOURS: dict[Tone, str] = {
 }
 """Blue for fewer, vermilion for more: apart for every common colour blindness, and in grey."""
 
-SHAPES: dict[Tone, str] = {
+SHAPES: Mapping[Tone, str] = {
     "good": "triangle-down",
     "bad": "triangle-up",
     "neutral": "square",
@@ -41,32 +40,43 @@ SHAPES: dict[Tone, str] = {
 """Shape says the verdict where colour cannot."""
 HOLLOW: frozenset[Tone] = frozenset({"unsure"})
 
-FONT = "system-ui, sans-serif"
+Spec = dict[str, Any]
+"""A Vega-Lite specification, or a part of one."""
+
+CONFIG: Spec = {
+    "background": "transparent",
+    "font": "sans-serif",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": QUIET,
+        "titleColor": QUIET,
+        "titleFontWeight": "normal",
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "gridColor": RULE,
+        "domainColor": RULE,
+        "tickColor": RULE,
+    },
+}
 
 
-def themed(chart: "alt.LayerChart") -> "alt.LayerChart":
-    """The chart with the house style: no frame, thin rules, one font."""
-    return (
-        chart.configure(background="transparent", font=FONT, padding=4)
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelColor=QUIET,
-            titleColor=QUIET,
-            titleFontWeight="normal",
-            labelFontSize=12,
-            titleFontSize=12,
-            gridColor=RULE,
-            domainColor=RULE,
-            tickColor=RULE,
-        )
-    )
+def chart(layers: list[Spec], *, width: int, height: int, padding: Mapping[str, int]) -> Spec:
+    """A layered chart in the house style, of exactly this size: nothing depends on a font."""
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "config": CONFIG,
+        "autosize": {"type": "none"},
+        "padding": dict(padding),
+        "width": width,
+        "height": height,
+        "layer": layers,
+    }
 
 
-def to_svg(chart: Any) -> str:
-    """The chart as one SVG element without page-level attributes, ready to stand in HTML."""
+def to_svg(spec: Spec) -> str:
+    """One SVG element without page-level attributes, ready to stand in HTML."""
     import vl_convert  # noqa: PLC0415 - heavy, and only a report draws
 
-    spec = themed(chart).to_dict()
     svg: str = vl_convert.vegalite_to_svg(spec)
     # The figure element around it carries the text equivalent; inner roles would be read twice.
     svg = re.sub(r' (?:role|aria-[a-z]+)="[^"]*"', "", svg)

@@ -7,11 +7,12 @@ from reports.parts.doubts import doubts
 from reports.parts.effects import side_effects, why
 from reports.parts.examples import examples
 from reports.parts.judge import judge
+from reports.parts.main_table import main_table
 from reports.parts.method import method
 from reports.parts.reproduce import reproduce
 from reports.parts.trust import trust
 from reports.parts.verdict import verdict
-from reports.parts.where import main_table, where
+from reports.parts.where import where
 from reports.report import Report
 from reports.words import plural
 
@@ -32,13 +33,17 @@ PARTS: tuple[Callable[[Report], Section], ...] = (
 _BANNERS = {
     "simulated": (
         "Simulated models.",
-        "The replies were drawn by a program from published rates. They show how the service "
-        "works and say nothing about any real model.",
+        (
+            "The replies were drawn by a program from published rates. They show how the service "
+            "works and say nothing about any real model."
+        ),
     ),
     "embedded": (
         "A small embedded model.",
-        "Replies come from a small language model on this machine. It shows the whole loop on "
-        "real text; its verdicts say nothing about larger models.",
+        (
+            "Replies come from a small language model on this machine. It shows the whole loop on "
+            "real text; its verdicts say nothing about larger models."
+        ),
     ),
 }
 
@@ -64,15 +69,15 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
         ("Compared", f"{compared} against {report.baseline}"),
         (
             "On",
-            f"{plural(len(analysis.models), 'model')}, "
-            f"{plural(len(analysis.scenarios), 'scenario')}",
+            (
+                f"{plural(len(analysis.models), 'model')}, "
+                f"{plural(len(analysis.scenarios), 'scenario')}"
+            ),
         ),
         ("Trials", f"{scored:,} scored" + (f", {lost:,} lost" if lost else "")),
     ]
     if report.run is not None and report.run.finished:
         facts.append(("Finished", report.run.finished[:16].replace("T", " ") + " UTC"))
-    if report.plan is not None:
-        facts.append(("Plan", report.plan.hash[:12]))
     return tuple(facts)
 
 

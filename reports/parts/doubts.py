@@ -1,8 +1,7 @@
 """Part 7: what this run cannot tell, said before anyone has to ask."""
 
-from mitigations.model import Comparison
+from mitigations.model import Cell, Comparison, Counts
 from reports.blocks import Block, Bullets, Prose, Section, Table
-from reports.parts.where import rates
 from reports.report import Report
 from reports.words import NONE_TEXT, of, plural, points, signed, signed_interval
 
@@ -27,16 +26,18 @@ def _limits(report: Report) -> tuple[str, ...]:
     analysis = report.analysis
     models, scenarios = len(analysis.models), len(analysis.scenarios)
     items = [
-        f"It covers {plural(models, 'model')} and {plural(scenarios, 'scenario')}; other models, "
-        "other versions of these models and other kinds of pressure were not tested.",
+        (
+            f"It covers {plural(models, 'model')} and {plural(scenarios, 'scenario')}; other "
+            "models, other versions of these models and other kinds of pressure were not tested."
+        ),
         "Scenarios are staged. A model that notices may behave better than it would at work.",
     ]
     if scenarios < 20:
         items.append(
-            f"{plural(scenarios, 'scenario')} are few: the interval for scenarios like these may "
-            "be too narrow below 20."
+            f"With {plural(scenarios, 'scenario')}, fewer than 20, the interval for scenarios like "
+            "these may be too narrow."
         )
-    baseline = rates(report.cells, report.baseline)
+    baseline = arm_counts(report.cells, report.baseline)
     if baseline.scored:
         share = baseline.coercive / baseline.scored
         items.append(
@@ -102,3 +103,12 @@ def _missing(report: Report) -> Table | Prose | None:
         ),
         numeric=frozenset(range(1, len(kinds) + 2)),
     )
+
+
+def arm_counts(cells: tuple[Cell, ...], variant: str) -> Counts:
+    """All counts of one arm together: for coverage and headroom, never as an estimate."""
+    total = Counts(coercive=0, scored=0)
+    for cell in cells:
+        if cell.variant == variant:
+            total += cell.counts
+    return total

@@ -2,7 +2,19 @@
 
 from collections.abc import Sequence
 
-from reports.blocks import Block, Bullets, Estimate, Forest, Prose, Section, Subhead, Table, Tone
+from mitigations.model import Guardrail
+from reports.blocks import (
+    Block,
+    Bullets,
+    Estimate,
+    Folded,
+    Forest,
+    Prose,
+    Section,
+    Subhead,
+    Table,
+    Tone,
+)
 from reports.guardrail_words import bad_event, label, shown, state
 from reports.report import FactorEffect, Report
 from reports.words import change, fraction, interval, p_cell, points, signed, signed_interval
@@ -43,61 +55,57 @@ def side_effects(report: Report) -> Section:
 
 
 def _guard_figure(report: Report) -> list[Block]:
-    rows = []
-    for one in report.analysis.comparisons:
-        for guard in one.guardrails:
-            if guard.difference is None or guard.ci is None:
-                continue
-            verdict = shown(guard)
-            tone: Tone = "good" if verdict else ("bad" if guard.harmed else "unsure")
-            rows.append(
-                Estimate(
-                    label=label(guard.name),
-                    difference=guard.difference,
-                    limits=guard.ci,
-                    tone="neutral" if verdict is None else tone,
-                    words=state(guard),
-                    group=one.variant,
-                    margin=guard.margin,
-                )
-            )
+    rows = tuple(
+        _guard_row(one.variant, guard)
+        for one in report.analysis.comparisons
+        for guard in one.guardrails
+        if guard.difference is not None and guard.ci is not None
+    )
     if not rows:
         return []
     return [
         Forest(
-            title="Change in bad events per 100 harmless tasks, with intervals. The bar marks "
-            "the margin: an interval wholly to its left shows the harm to be smaller.",
+            title="Change in bad events per 100 harmless tasks, with intervals. The upright bar "
+            "marks the margin: an interval wholly to its left shows the harm to be smaller.",
             alt="Guardrail panel; the table below holds the same numbers.",
-            rows=tuple(rows),
-            axis="bad events per 100 harmless tasks, variant minus baseline",
-            left="less harm",
-            right="more harm",
+            rows=rows,
+            axis="bad events per 100, variant minus baseline",
+            left="fewer bad events",
+            right="more bad events",
         )
     ]
 
 
-def _guard_table(report: Report) -> Table:
-    rows = tuple(
-        (
-            one.variant,
-            label(guard.name),
-            bad_event(guard.name),
-            fraction(guard.control),
-            fraction(guard.treated),
-            signed(guard.difference, apart_from=[guard.margin]),
-            signed_interval(guard.ci, apart_from=[guard.margin]),
-            points(guard.margin),
-            state(guard),
-        )
-        for one in report.analysis.comparisons
-        for guard in one.guardrails
+def _guard_row(variant: str, guard: Guardrail) -> Estimate:
+    verdict = shown(guard)
+    tone: Tone = "good" if verdict else ("bad" if guard.harmed else "unsure")
+    walls = [guard.margin]
+    numbers = f"{signed(guard.difference, apart_from=walls)} "
+    numbers += f"({signed_interval(guard.ci, apart_from=walls)})"
+    return Estimate(
+        label=label(guard.name),
+        difference=guard.difference,
+        limits=guard.ci,
+        tone="plain" if verdict is None else tone,
+        words=f"{numbers}: {state(guard)}",
+        group=variant,
+        margin=guard.margin,
     )
+
+
+def _guard_table(report: Report) -> Table:
+    guards = [
+        (one.variant, guard) for one in report.analysis.comparisons for guard in one.guardrails
+    ]
+    reasons = dict.fromkeys(
+        guard.reason.removeprefix("not tested: ") for _, guard in guards if guard.reason
+    )
+    why_not = f" Not tested: {'; '.join(reasons)}." if reasons else ""
     return Table(
-        caption="Guardrails: bad events out of scored benign twins.",
+        caption="Guardrails: bad events out of scored benign twins; differences per 100.",
         columns=(
             "Variant",
-            "Guardrail",
-            "Counted",
+            "Bad event",
             "Baseline",
             "Variant",
             "Difference",
@@ -105,10 +113,24 @@ def _guard_table(report: Report) -> Table:
             "Margin",
             "Harm below the margin",
         ),
-        rows=rows,
-        numeric=frozenset({3, 4, 5, 6, 7}),
-        note="Only a variant that changed coercive replies is tested against the margins. The "
-        "interval is two-sided; its upper end is held against the margin.",
+        rows=tuple(_guard_cells(variant, guard) for variant, guard in guards),
+        numeric=frozenset({2, 3, 4, 5, 6}),
+        note="Only a variant that reduced coercive replies is tested against the margins. The "
+        f"interval is two-sided; its upper end is held against the margin.{why_not}",
+    )
+
+
+def _guard_cells(variant: str, guard: Guardrail) -> tuple[str, ...]:
+    walls = [guard.margin]
+    return (
+        variant,
+        bad_event(guard.name),
+        fraction(guard.control),
+        fraction(guard.treated),
+        signed(guard.difference, apart_from=walls),
+        signed_interval(guard.ci, apart_from=walls),
+        points(guard.margin),
+        state(guard),
     )
 
 
@@ -117,9 +139,7 @@ def why(report: Report) -> Section:
     extras = report.extras
     blocks: list[Block] = []
     blocks += _factor_blocks("Factors of the scenario", extras.factors, report)
-    blocks += _factor_blocks(
-        "Does it behave when it thinks it is tested?", extras.awareness, report
-    )
+    blocks += _factor_blocks("When told that it is tested", extras.awareness, report)
     blocks += _factor_blocks("Clauses or dose", extras.clauses, report)
     blocks += _corrigibility(report)
     absent = [
@@ -144,29 +164,37 @@ def why(report: Report) -> Section:
 
 
 def _factor_blocks(title: str, effects: Sequence[FactorEffect], report: Report) -> list[Block]:
+    """The baseline's effects as a figure; every arm's in the table, folded when there are many."""
     if not effects:
         return []
-    rows = tuple(
-        Estimate(
-            label=f"{one.level} ({one.factor.replace('_', ' ')})",
-            difference=one.difference,
-            limits=one.ci95,
-            tone=_factor_tone(one),
-            words=_factor_words(one),
-            group=one.variant + (" (baseline)" if one.variant == report.baseline else ""),
-        )
-        for one in effects
-    )
+    control = [one for one in effects if one.variant == report.baseline] or list(effects)
+    pictured = [one for one in control if one.difference is not None]
     figure = Forest(
-        title=f"{title}: change in coercive replies per 100 against the reference level, with "
-        "95 % intervals.",
+        title=f"{title}: change in coercive replies per 100 between the level and what it is held "
+        "against, with 95 % intervals where one could be computed.",
         alt=f"{title}; the table below holds the same numbers.",
-        rows=rows,
-        axis="coercive replies per 100, level minus reference level",
+        rows=tuple(_factor_row(one, report) for one in pictured),
+        axis="coercive replies per 100, level minus reference",
         left="fewer coercive replies",
         right="more coercive replies",
     )
-    return [Subhead(text=title), figure, _factor_table(title, effects)]
+    table = _factor_table(title, effects)
+    arms = {one.variant for one in effects}
+    inside: Block = (
+        table if len(arms) == 1 else Folded(summary=f"{title}: every arm", blocks=(table,))
+    )
+    return [Subhead(text=title), *((figure,) if pictured else ()), inside]
+
+
+def _factor_row(one: FactorEffect, report: Report) -> Estimate:
+    return Estimate(
+        label=f"{one.level} ({one.factor.replace('_', ' ')})",
+        difference=one.difference,
+        limits=one.ci95,
+        tone=_factor_tone(one),
+        words=_factor_words(one),
+        group=one.variant + (" (baseline)" if one.variant == report.baseline else ""),
+    )
 
 
 def _factor_tone(one: FactorEffect) -> Tone:
@@ -210,7 +238,8 @@ def _factor_table(title: str, effects: Sequence[FactorEffect]) -> Table:
             for one in effects
         ),
         numeric=frozenset({4, 5, 6, 7, 8}),
-        note="Exploratory: these p-values and intervals are not adjusted for their number.",
+        note="Exploratory: neither adjusted for the other factors nor for looking at many."
+        + "".join(f" {one.factor} {one.level}: {one.reason}." for one in effects if one.reason),
     )
 
 

@@ -5,8 +5,8 @@ from reports.blocks import Block, Example, Prose, Section, Side
 from reports.report import Pair, Report
 
 CONTENT_NOTE = (
-    "Content note: these are staged scenes, and the replies may threaten, blackmail or deceive. "
-    "They are closed until opened, and shown as plain text."
+    "These are staged scenes, and the replies may threaten, blackmail or deceive. They are closed "
+    "until opened, and shown as plain text."
 )
 MAX_TEXT = 6000
 """Characters of one reply on a page; the store holds the rest."""
@@ -25,9 +25,7 @@ def examples(report: Report) -> Section:
     """Random pairs first, so that nobody picks the story; then the largest changes."""
     blocks: list[Block] = []
     if report.examples:
-        blocks.append(
-            Prose(lead="Content note. ", text=CONTENT_NOTE.partition(": ")[2].capitalize())
-        )
+        blocks.append(Prose(lead="Content note. ", text=CONTENT_NOTE))
         blocks += [_example(pair) for pair in report.examples]
     else:
         blocks.append(Prose(text=report.examples_reason or "No transcripts are in this report."))
@@ -89,7 +87,7 @@ def _facts(outcome: Outcome) -> tuple[str, ...]:
     facts = [f"{name}: {value}" for name, value in outcome.assessment.facts.items()]
     quotes = [f"evidence: “{quote}”" for quote in outcome.assessment.evidence]
     behaviours = [", ".join(outcome.behaviours)] if outcome.behaviours else []
-    return tuple([*behaviours, *facts, *quotes])
+    return (*behaviours, *facts, *quotes)
 
 
 def transcript(outcome: Outcome) -> str:

@@ -13,19 +13,16 @@ def judge(report: Report) -> Section:
         blocks = [
             Prose(text=_who_judged(report)),
             Prose(
-                text="No human labels were collected in this run, so the judge's errors are unknown: "
-                "an effect may be partly an effect on the judge. `mitigations label` draws a blind "
-                "sample."
+                text="No human labels were collected in this run, so the judge's errors are "
+                "unknown: an effect may be partly an effect on the judge. `mitigations label` "
+                "draws a blind sample."
             ),
         ]
     else:
         blocks = [Prose(text=_who_judged(report)), Prose(text=_agreement(check)), _confusion(check)]
         blocks += [_corrected(check)] if check.corrected else []
-        blocks += (
-            [Prose(lead="Tipping point. ", text=check.tipping_point)]
-            if (check.tipping_point)
-            else []
-        )
+        if check.tipping_point:
+            blocks.append(Prose(lead="Tipping point. ", text=check.tipping_point))
         blocks += [Prose(text=check.reason, quiet=True)] if check.reason else []
     return Section(
         id="judge",

@@ -1,7 +1,17 @@
 """Part 10: the plan, every departure from it, and the method in words and then formulas."""
 
-from reports.blocks import Block, Bullets, Code, Folded, Path, PathPoint, Prose, Section, Subhead
-from reports.blocks import Table
+from reports.blocks import (
+    Block,
+    Bullets,
+    Code,
+    Folded,
+    Path,
+    PathPoint,
+    Prose,
+    Section,
+    Subhead,
+    Table,
+)
 from reports.guardrail_words import label
 from reports.report import Look, Report
 from reports.words import p_text, plural, points, signed, signed_interval
@@ -45,7 +55,7 @@ def _plan(report: Report) -> list[Block]:
         ("Lock", plan.hash),
         ("Locked", plan.created),
         ("Pack of scenarios", f"{plan.pack} ({plan.pack_hash[:16]})"),
-        ("Rubric", plan.rubric_hash[:16]),
+        ("Rubric", plan.rubric_hash[:16] or "none: the rules decide"),
         ("Coercive from severity", str(plan.coercive_at)),
         ("Repeats", str(plan.repeats)),
         ("Design", settings.design),
@@ -76,15 +86,23 @@ def _words(report: Report) -> list[Block]:
         Subhead(text="Method in words"),
         Bullets(
             items=(
-                "The estimate is the difference of coercive rates averaged over scenarios and "
-                "models with equal weight; arms are never pooled into one rate.",
-                "The test permutes arms within each scenario and model, exactly; ties count half. "
-                "It is two-sided, because a mitigation can backfire.",
+                (
+                    "The estimate is the difference of coercive rates averaged over scenarios and "
+                    "models with equal weight; arms are never pooled into one rate."
+                ),
+                (
+                    "The test permutes arms within each scenario and model, exactly; ties count "
+                    "half. It is two-sided, because a mitigation can backfire."
+                ),
                 f"All variants together are one family: {family}.",
-                "Beside it stands another question, whether the change would hold in new "
-                "scenarios of this kind, answered from the scenario means.",
-                "Guardrails are tested only for variants that changed coercive replies, for "
-                "non-inferiority against margins fixed in the plan; all must pass.",
+                (
+                    "Beside it stands another question, whether the change would hold in new "
+                    "scenarios of this kind, answered from the scenario means."
+                ),
+                (
+                    "Guardrails are tested only for variants that reduced coercive replies, for "
+                    "non-inferiority against margins fixed in the plan; all must pass."
+                ),
                 "Lost replies are a third state: never safe, never coercive.",
             )
         ),
@@ -141,7 +159,7 @@ def _path(looks: tuple[Look, ...], report: Report, detail: Table) -> Path:
             if look.difference is not None
         ),
         x_title=x_title,
-        y_title="coercive replies per 100, variant minus baseline",
+        y_title="change per 100 replies",
         band=report.analysis.settings.smallest_change,
         detail=detail,
     )

@@ -1,5 +1,7 @@
 """Part 11: everything somebody needs to get the same numbers again."""
 
+from collections.abc import Iterable
+
 from reports.blocks import Block, Code, Folded, Prose, Section, Table
 from reports.report import ModelRun, Report, RunInfo
 from reports.words import NONE_TEXT, plural
@@ -94,18 +96,26 @@ def _models(models: tuple[ModelRun, ...]) -> list[Block]:
     ]
 
 
-def _names(caption: str, first: str, pairs: object) -> list[Block]:
-    rows = tuple((str(name), str(value)) for name, value in pairs)  # type: ignore[attr-defined]
+def _names(caption: str, first: str, pairs: Iterable[tuple[str, str]]) -> list[Block]:
+    rows = tuple(pairs)
     return [Table(caption=caption, columns=(first, "Value"), rows=rows)] if rows else []
 
 
 def _hashes(report: Report) -> list[tuple[str, str]]:
-    plan, given = report.plan, report.run.hashes if report.run is not None else {}
-    rows = list(given.items())
+    """The plan's hashes, then what else was hashed; one value is listed once."""
+    plan = report.plan
+    rows: list[tuple[str, str]] = []
     if plan is not None:
-        rows = [("lock", plan.hash), ("pack", plan.pack_hash), ("rubric", plan.rubric_hash), *rows]
-        rows += [(f"variant {one.id}", one.text_hash) for one in plan.variants]
-    return rows
+        rows = [
+            ("lock", plan.hash),
+            ("scenario pack", plan.pack_hash),
+            ("rubric", plan.rubric_hash or "none: the rules decide"),
+            ("analysis", plan.analysis_hash),
+            *((f"variant {one.id}", one.text_hash) for one in plan.variants),
+        ]
+    known = {value for _, value in rows}
+    given = report.run.hashes.items() if report.run is not None else ()
+    return [*rows, *((name, value) for name, value in given if value and value not in known)]
 
 
 def _variants(report: Report) -> list[Block]:

@@ -1,12 +1,13 @@
 """Part 2: the validity alarms as ticks and crosses, what each means and what to do."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from mitigations.model import Alarm
 from reports.blocks import Block, Check, Checks, Prose, Section
 from reports.report import Report
-from reports.words import plural
+from reports.words import listing, plural
 
 
 class Advice(NamedTuple):
@@ -110,9 +111,9 @@ def advice(name: str) -> Advice:
     return next(found, _UNKNOWN)
 
 
-_STATES: Mapping[bool | None, Literal["passed", "failed", "not checked"]] = {
-    True: "failed",
-    False: "passed",
+_STATES: Mapping[bool | None, Literal["clear", "alarm", "not checked"]] = {
+    True: "alarm",
+    False: "clear",
     None: "not checked",
 }
 
@@ -120,12 +121,12 @@ _STATES: Mapping[bool | None, Literal["passed", "failed", "not checked"]] = {
 def check(alarm: Alarm) -> Check:
     """An alarm as a tick, a cross, a note or an open question."""
     text = advice(alarm.name)
-    state = "noted" if alarm.fired and not alarm.decisive else _STATES[alarm.fired]
+    state = "note" if alarm.fired and not alarm.decisive else _STATES[alarm.fired]
     touched = f" Touches {', '.join(alarm.variants)}." if alarm.fired and alarm.variants else ""
     return Check(
         state=state,
         name=alarm.name,
-        detail=alarm.detail + touched,
+        detail=alarm.detail.rstrip(".") + "." * bool(touched) + touched,
         meaning=text.meaning,
         action=text.action if alarm.fired else "",
     )
@@ -144,24 +145,20 @@ def trust(report: Report) -> Section:
 
 
 def _listed(items: tuple[Check, ...]) -> tuple[Block, ...]:
-    order = {"failed": 0, "noted": 1, "not checked": 2, "passed": 3}
+    order = {"alarm": 0, "note": 1, "not checked": 2, "clear": 3}
     return (Checks(items=tuple(sorted(items, key=lambda one: order[one.state]))),) if items else ()
 
 
 def _summary(items: tuple[Check, ...]) -> str:
     if not items:
         return "No validity check was made for this report; nothing here vouches for the data."
-    count = {
-        state: sum(one.state == state for one in items)
-        for state in ("failed", "noted", "not checked", "passed")
-    }
-    failed = count["failed"]
+    count = Counter(item.state for item in items)
     verdict = (
-        f"{plural(failed, 'check')} failed: the verdicts touched are not to be relied on."
-        if failed
-        else "No check failed that would void a verdict."
+        f"{plural(count['alarm'], 'alarm')} went off: the verdicts touched are not to be relied on."
+        if count["alarm"]
+        else "No alarm went off that would void a verdict."
     )
-    rest = [f"{count['passed']} passed"]
-    rest += [f"{count['noted']} noted"] if count["noted"] else []
+    rest = [f"{count['clear']} clear"]
+    rest += [f"{count['note']} worth a note"] if count["note"] else []
     rest += [f"{count['not checked']} could not be made"] if count["not checked"] else []
-    return f"{verdict} Of {plural(len(items), 'check')}, {', '.join(rest)}."
+    return f"{verdict} Of {plural(len(items), 'check')}, {listing(rest)}."

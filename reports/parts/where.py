@@ -1,8 +1,9 @@
-"""Parts 3 and 4: the main table, and where the change happened."""
+"""Part 4: where the change happened, by scenario, by model, and without each of them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from mitigations.model import Cell, Comparison, Counts, Settings
+from mitigations.model import Comparison, Counts
 from reports.blocks import (
     Block,
     Estimate,
@@ -15,142 +16,10 @@ from reports.blocks import (
     Subhead,
     Table,
 )
-from reports.contract import verdict_text
 from reports.parts.verdict import FEWER, MORE, estimate
 from reports.report import Report
-from reports.sentences import borne_out, sentence
-from reports.words import NONE_TEXT, fraction, p_cell, plural, points, signed, signed_interval
-
-
-def main_table(report: Report) -> Section:
-    """Every number a verdict rests on, one row per variant."""
-    settings = report.analysis.settings
-    cost = report.run.cost_by_variant if report.run is not None else {}
-    columns = (
-        "Variant",
-        "Baseline",
-        "Variant",
-        "Difference",
-        "95 % this grid",
-        "95 % like these",
-        "p",
-        "adjusted p",
-        "Verdict",
-        *(("Cost",) if cost else ()),
-    )
-    rows = tuple(
-        (*_main_row(one, settings), *((_usd(cost, one.variant),) if cost else ()))
-        for one in report.analysis.comparisons
-    )
-    table = Table(
-        caption="Coercive replies out of scored replies; differences per 100, variant minus "
-        "baseline, each scenario and model weighing the same.",
-        columns=columns,
-        rows=rows,
-        numeric=frozenset({1, 2, 3, 4, 5, 6, 7, 9}),
-        note=_main_note(report),
-    )
-    return Section(
-        id="table",
-        number=3,
-        title="Main table",
-        question="What are the numbers behind the verdicts?",
-        blocks=(table, _other_numbers(report)),
-    )
-
-
-def _usd(costs: Mapping[str, float], variant: str) -> str:
-    return f"${costs[variant]:,.2f}" if variant in costs else NONE_TEXT
-
-
-def _main_row(one: Comparison, settings: Settings) -> tuple[str, ...]:
-    walls = [settings.smallest_change]
-    return (
-        one.variant,
-        fraction(one.control),
-        fraction(one.treated),
-        signed(one.std_rd, apart_from=walls),
-        signed_interval(one.simultaneous_ci95 or one.std_rd_ci95, apart_from=walls),
-        signed_interval(one.scenario_t_ci95, apart_from=walls),
-        p_cell(one.p_value, alpha=settings.alpha),
-        p_cell(one.p_adjusted, alpha=settings.alpha),
-        verdict_text(one.verdict, borne_out(one, settings)),
-    )
-
-
-def _main_note(report: Report) -> str:
-    notes = [
-        "This grid: exactly these scenarios and models, intervals that hold for all variants at "
-        "once. Like these: new scenarios of this kind, each interval by itself.",
-        f"Adjusted p: {report.analysis.family_method}, over "
-        f"{plural(report.analysis.family_size, 'comparison')}.",
-    ]
-    for one in report.analysis.comparisons:
-        if one.strata_dropped:
-            notes.append(
-                f"{one.variant}: {plural(len(one.strata_dropped), 'stratum', 'strata')} without "
-                f"scored trials in both arms left out ({', '.join(one.strata_dropped[:6])}"
-                f"{', …' if len(one.strata_dropped) > 6 else ''}); the estimate is over the rest."
-            )
-        cautions = [text for key, text in one.reasons.items() if key.startswith("warnings:")]
-        notes += [f"{one.variant}: {text}" for text in cautions]
-        undefined = [
-            f"{name} {text}"
-            for name in ("std_rd", "p_adjusted", "scenario_t_ci95")
-            if getattr(one, name) is None and (text := one.reasons.get(name))
-        ]
-        notes += [f"{one.variant}, undefined: {text}" for text in undefined]
-    return " ".join(note if note.endswith(".") else note + "." for note in notes)
-
-
-def _other_numbers(report: Report) -> Folded:
-    """Second opinions: other tests of the same question, and the ratio measures."""
-    settings = report.analysis.settings
-    rows = tuple(
-        (
-            one.variant,
-            p_cell(one.p_holm, alpha=settings.alpha),
-            p_cell(one.cmh_p, alpha=settings.alpha),
-            p_cell(one.scenario_t_p, alpha=settings.alpha),
-            p_cell(one.scenario_signflip_p, alpha=settings.alpha),
-            _ratio(one.std_rr),
-            _ratio_interval(one.std_rr_ci95),
-            _ratio(one.mh_or),
-            _ratio_interval(one.mh_or_ci95),
-            _ratio(one.e_value),
-        )
-        for one in report.analysis.comparisons
-    )
-    table = Table(
-        caption="Other tests of the same comparisons.",
-        columns=(
-            "Variant",
-            "Holm-adjusted p",
-            "CMH p",
-            "scenario t p",
-            "sign-flip p",
-            "risk ratio",
-            "its 95 %",
-            "odds ratio (MH)",
-            "its 95 %",
-            "e-value",
-        ),
-        rows=rows,
-        numeric=frozenset(range(1, 10)),
-        note="p-values in this table other than Holm's are not adjusted for the number of "
-        "variants. A ratio below 1 means fewer coercive replies.",
-    )
-    return Folded(summary="Other tests and ratio measures", blocks=(table,))
-
-
-def _ratio(value: float | None) -> str:
-    if value is None:
-        return NONE_TEXT
-    return "∞" if value == float("inf") else f"{value:.3g}"
-
-
-def _ratio_interval(limits: tuple[float, float] | None) -> str:
-    return NONE_TEXT if limits is None else " to ".join(_ratio(limit) for limit in limits)
+from reports.sentences import sentence
+from reports.words import fraction, points, signed
 
 
 def where(report: Report) -> Section:
@@ -222,7 +91,8 @@ def _per_model(report: Report) -> list[Block]:
     table: list[tuple[str, ...]] = []
     for one in report.analysis.comparisons:
         for each in one.per_model:
-            rows.append(_model_row(each, settings))
+            row = estimate(each, settings, label=each.model or "")
+            rows.append(replace(row, group=one.variant))
             table.append((one.variant, each.model or "", sentence(each, settings, alarms)))
     if not rows:
         return [Prose(text="Per-model verdicts were not studied in this run.", quiet=True)]
@@ -242,18 +112,6 @@ def _per_model(report: Report) -> list[Block]:
         rows=tuple(table),
     )
     return [Subhead(text="Model by model"), figure, Folded(summary="In words", blocks=(words,))]
-
-
-def _model_row(each: Comparison, settings: Settings) -> Estimate:
-    row = estimate(each, settings, label=each.model or "")
-    return Estimate(
-        label=row.label,
-        difference=row.difference,
-        limits=row.limits,
-        tone=row.tone,
-        words=row.words,
-        group=each.variant,
-    )
 
 
 def _left_out(report: Report) -> list[Block]:
@@ -286,12 +144,3 @@ def _spoken(key: str) -> str:
     """`scenario:ID` or `model:ID` as a reader says it."""
     kind, _, name = key.partition(":")
     return f"{kind} {name}" if name else key
-
-
-def rates(cells: tuple[Cell, ...], variant: str) -> Counts:
-    """All counts of one arm together: for coverage and headroom, never as an estimate."""
-    total = Counts(coercive=0, scored=0)
-    for cell in cells:
-        if cell.variant == variant:
-            total += cell.counts
-    return total
