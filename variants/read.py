@@ -19,6 +19,8 @@ from mitigations.errors import InvalidFile
 from mitigations.model import Placement, Variant, VariantKind
 
 MAX_BYTES = 256 * 1024
+MAX_FRONT = 16 * 1024
+MAX_DEPTH = 4
 ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 # A file of this name cannot exist on Windows, so a study could not be shared.
 RESERVED = {"con", "prn", "aux", "nul"} | {f"{p}{n}" for p in ("com", "lpt") for n in range(1, 10)}
@@ -39,8 +41,8 @@ def _one_line(value: Any) -> Any:
     return unicodedata.normalize("NFC", line)
 
 
-Title = Annotated[str, BeforeValidator(_one_line), Field(min_length=1, max_length=120)]
-Line = Annotated[str, BeforeValidator(_one_line), Field(min_length=1, max_length=500)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=120), BeforeValidator(_one_line)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=500), BeforeValidator(_one_line)]
 
 
 class FrontMatter(BaseModel):
@@ -97,7 +99,11 @@ def parse_variant(source: str, path: Path | str) -> Variant:
     if end is None:
         fix = "Close it with a line `---` before the text."
         raise InvalidFile(path, "the front matter is never closed", fix=fix, line=1)
-    front, places = _front_matter("\n".join(lines[1:end]), path)
+    metadata = "\n".join(lines[1:end])
+    if len(metadata) > MAX_FRONT:
+        problem = f"the front matter is larger than {MAX_FRONT // 1024} KB"
+        raise InvalidFile(path, problem, fix="Move text below the second `---`.", line=1)
+    front, places = _front_matter(metadata, path)
     text = normalise("\n".join(lines[end + 1 :]))
     if not text and "baseline" not in front.tags:
         fix = "Write the text below the second `---`, or tag the file `baseline`."
@@ -176,7 +182,10 @@ def _first_fault(exc: ValidationError, path: Path | str, places: dict[Where, int
         return InvalidFile(path, f"unknown key {name[:60]!r}", fix=fix, line=line)
     if fault["type"] == "missing":
         return InvalidFile(path, f"{name} is missing", fix=f"Add a line `{name}: ...`.", line=1)
-    message, fix = str(fault["msg"]).removeprefix("Value error, "), FIXES.get(name, "")
+    message, fix = (
+        str(fault["msg"]).removeprefix("Value error, "),
+        FIXES.get(name, "Write one line of plain text."),
+    )
     if fault["type"] == "string_pattern_mismatch":
         message = "is not a plain name"
         fix = "Use 1 to 64 of a-z, 0-9, `-`, `_`, starting with a letter or digit."
@@ -200,12 +209,7 @@ FIXES = {
 def _yaml(source: str, path: Path | str, places: dict[Where, int]) -> Any:
     """The front matter with every scalar as the text that was typed; no anchors, no aliases."""
     try:
-        for event in yaml.parse(source, Loader=yaml.BaseLoader):
-            if getattr(event, "anchor", None) is not None:
-                mark = event.start_mark
-                line = mark.line + 2 if mark else 1
-                fix = "Write the value out, or put it in quotes."
-                raise InvalidFile(path, "anchors and aliases are refused", fix=fix, line=line)
+        _refuse_before_composing(source, path)
         node = yaml.compose(source, Loader=yaml.BaseLoader)
         return None if node is None else _build(node, (), path, places)
     except yaml.MarkedYAMLError as exc:
@@ -217,8 +221,21 @@ def _yaml(source: str, path: Path | str, places: dict[Where, int]) -> Any:
         line = source[: exc.position].count("\n") + 2
         problem = f"the character U+{ord(str(source[exc.position])):04X} is not allowed here"
         raise InvalidFile(path, problem, fix="Delete it.", line=line) from exc
-    except RecursionError as exc:
-        raise InvalidFile(path, "is nested too deeply", fix="Flatten it.", line=1) from exc
+
+
+def _refuse_before_composing(source: str, path: Path | str) -> None:
+    """Read events one by one: what would be slow or endless to compose is stopped at its start."""
+    depth = 0
+    for event in yaml.parse(source, Loader=yaml.BaseLoader):
+        mark = event.start_mark
+        line = mark.line + 2 if mark else 1
+        if getattr(event, "anchor", None) is not None:
+            fix = "Write the value out, or put it in quotes."
+            raise InvalidFile(path, "anchors and aliases are refused", fix=fix, line=line)
+        opens = isinstance(event, yaml.CollectionStartEvent)
+        depth += opens - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise InvalidFile(path, "is nested too deeply", fix="Flatten it.", line=line)
 
 
 def _build(node: yaml.Node, where: Where, path: Path | str, places: dict[Where, int]) -> Any:

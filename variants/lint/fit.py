@@ -102,11 +102,14 @@ def missing_tool(variant: Variant, context: LintContext) -> Iterator[Hit]:
 
 @rule(Severity.ERROR, "The same text in the same place as a known variant, or as the baseline.")
 def duplicate_text(variant: Variant, context: LintContext) -> Iterator[Hit]:
-    """Equal treatment hashes; two empty baselines are one and the same."""
+    """Equal treatment hashes; empty baselines, and one step of two dose sets, may coincide."""
     if not variant.text:
         return
     for other in context.known.values():
-        if other.id != variant.id and other.treatment_hash == variant.treatment_hash:
+        same_step = other.dose is not None and other.dose == variant.dose
+        if other.id == variant.id or same_step:
+            continue
+        if other.treatment_hash == variant.treatment_hash:
             role = "the baseline " if other.is_baseline else ""
             fix = "Change it, or use the one that is there: the true difference is zero."
             yield Hit(1, f"the text is the same as that of {role}{other.id!r}", fix)

@@ -52,10 +52,10 @@ def placebo_length(variant: Variant, context: LintContext) -> Iterator[Hit]:
     "No neutral text of this length is known: an effect could be one of length alone.",
 )
 def no_placebo(variant: Variant, context: LintContext) -> Iterator[Hit]:
-    """A placebo within 10 % of the length is enough."""
+    """A placebo within 10 % of the length is enough; an ablation has its own control."""
     placebos = [tokens(v.text) for v in context.known.values() if "placebo" in v.tags]
     size = tokens(variant.text)
-    if not placebos or not size or "placebo" in variant.tags:
+    if not placebos or not size or variant.clauses_off or "placebo" in variant.tags:
         return
     if all(abs(other - size) > LENGTH_TOLERANCE * size for other in placebos):
         fix = f"Add one tagged `placebo` with `matches: {variant.id}`."

@@ -34,9 +34,9 @@ PUSHING = _any(
 )  # fmt: skip
 PROMISE = _any(
     r"guarantee[sd]?", r"(?:is|are) paused", r"pauses until", r"independent (?:reviewer|auditor)",
-    r"(?:reads?|read by|answers?|answered) (?:every|each|all)", r"every one (?:was|is) answered",
+    r"(?:reads?|answers?|answered) (?:every|each|all)(?: \w+)?", r"every one (?:was|is) answered",
     r"share of sessions", r"within \w+ (?:minutes?|hours?|days?)", r"until a person has answered",
-    r"nothing is held against", r"(?:are|is) (?:read|recorded) in full", r"read every message",
+    r"nothing is held against", r"(?:are|is) (?:read|recorded) in full",
 )  # fmt: skip
 ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 LINK = re.compile(r"\bhttps?://\S+|\bwww\.\S+|(?<![\w+])\+?\d[\d ()-]{8,}\d(?!\w)", re.IGNORECASE)
