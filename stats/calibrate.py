@@ -146,6 +146,7 @@ def _family_jobs() -> tuple[Job, ...]:
         (family.null_family, family.COMMON, family.FALSE, ", K = 6, none differs"),
         (family.partial_family, family.COMMON, family.PARTIAL, ", K = 6, two differ by -8 points"),
         (family.null_family, family.RARE, family.FALSE, ", K = 6, none differs"),
+        (family.planned_family, family.COMMON, family.FALSE, ", K = 6, none differs, five looks"),
     )
     return tuple(
         Job(

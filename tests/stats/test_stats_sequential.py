@@ -5,6 +5,7 @@ import math
 import pytest
 
 from stats import sequential as sq
+from stats.looks import nominal_levels
 from stats.named import Undefined
 
 FIVE = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -98,3 +99,27 @@ def test_conditional_power_is_one_half_when_the_projection_ends_on_the_bound():
 def test_looks_that_do_not_move_forward_are_refused(information):
     with pytest.raises(Undefined, match="increase"):
         sq.boundaries(information)
+
+
+def test_the_levels_of_one_variant_are_the_published_boundaries_as_p_values():
+    """Two looks: z = 2.9626 and 1.9686."""
+    found = nominal_levels([0.5, 1.0])
+    assert found == pytest.approx((0.003051, 0.048997), abs=2e-6)
+
+
+def test_a_family_looks_at_a_smaller_level_and_with_one_look_at_alpha():
+    """The maximum of several statistics forgets faster than one does."""
+    alone, family = nominal_levels(FIVE), nominal_levels(FIVE, comparisons=5)
+    assert all(0.9 * a < b < a for a, b in zip(alone, family, strict=True))
+    assert nominal_levels([1.0], comparisons=5)[0] == pytest.approx(0.05, abs=0.0015)
+
+
+def test_a_plan_has_the_same_levels_whenever_it_is_asked():
+    first = nominal_levels(FIVE, comparisons=3)
+    nominal_levels(FIVE, comparisons=4)
+    assert nominal_levels(FIVE, comparisons=3) == first
+
+
+def test_a_family_without_variants_is_refused():
+    with pytest.raises(Undefined, match="variant"):
+        nominal_levels(FIVE, comparisons=0)
