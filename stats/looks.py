@@ -1,10 +1,10 @@
 """The level of each planned look, for one variant or for a family.
 
-`analyse(level=...)` rejects where the (adjusted) p is at most the level of the look. For one variant
-that is the two-sided p of the boundary. For a family the same levels err a little too often, because
-the maximum of several statistics forgets faster than one does (.0519 with five variants and five
-looks, .0537 with ten and ten, simulated); they are shrunk by one factor so that the family errs as
-planned.
+`analyse(level=...)` rejects where the (adjusted) p is at most the level of the look. For one
+variant that is the two-sided p of the boundary. For a family the same levels err a little too
+often, because the maximum of several statistics forgets faster than one does (.0519 with five
+variants and five looks, .0537 with ten and ten, simulated); they are shrunk by one factor so that
+the family errs as planned.
 """
 
 from collections.abc import Sequence
