@@ -1,6 +1,10 @@
 """`local/*` routes: which weights they mean, and the servers that were started for them."""
 
 import asyncio
+import itertools
+import os
+import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -10,19 +14,29 @@ from runner.local.server import LocalServer
 from runner.local.weights import MODELS, locate
 
 
-class LocalModels:
-    """Starts a model's server on its first use and stops them all at the end.
+def default_processes() -> int:
+    """One server for each core, at most two: each computes in one thread."""
+    return min(2, os.cpu_count() or 1)
 
-    The weights are hashed once for every start of a server. A server that died is started anew.
+
+class LocalModels:
+    """Starts a model's servers on its first use and stops them all at the end.
+
+    The weights are hashed once for every start. Servers that died are started anew.
     """
 
-    def __init__(self, *, slots: int | None = None, deadline_s: float = 60.0) -> None:
-        self._slots, self._deadline_s = slots, deadline_s
-        self._servers: dict[str, LocalServer] = {}
+    def __init__(self, *, processes: int | None = None, deadline_s: float = 60.0) -> None:
+        self._processes = processes or default_processes()
+        self._deadline_s = deadline_s
+        self._servers: dict[str, tuple[LocalServer, ...]] = {}
         self._starting = asyncio.Lock()
+        self._turn = itertools.count()
 
-    async def spec(self, model: ModelSpec) -> ModelSpec:
-        """The spec with the running server's `base_url`; any other provider's comes back as it is.
+    async def spec(self, model: ModelSpec, *, prompt: str | None = None) -> ModelSpec:
+        """The spec with a running server's `base_url`; any other provider's comes back as it is.
+
+        Servers keep the prompts they have read. With `prompt`, equal prompts go to the same server
+        and are read once; without, servers take turns.
 
         Raises:
             UnknownName: there is no such embedded model.
@@ -33,18 +47,18 @@ class LocalModels:
         if model.name not in MODELS:
             raise UnknownName("embedded model", model.name, MODELS)
         async with self._starting:
-            server = self._servers.get(model.name)
-            if server is None or not server.is_running:
-                if server is not None:
-                    await server.stop()
-                server = await self._start(model.name)
-        return replace(model, base_url=server.base_url)
+            servers = self._servers.get(model.name, ())
+            if not servers or not all(server.is_running for server in servers):
+                await _stop(servers)
+                servers = await self._start(model.name)
+        turn = next(self._turn) if prompt is None else zlib.crc32(prompt.encode("utf-8", "replace"))
+        return replace(model, base_url=servers[turn % len(servers)].base_url)
 
     async def close(self) -> None:
         """Stop every server that was started. Calling it again does nothing."""
         while self._servers:
-            _, server = self._servers.popitem()
-            await server.stop()
+            _, servers = self._servers.popitem()
+            await _stop(servers)
 
     async def __aenter__(self) -> Self:
         return self
@@ -52,9 +66,20 @@ class LocalModels:
     async def __aexit__(self, *_exc: object) -> None:
         await self.close()
 
-    async def _start(self, name: str) -> LocalServer:
+    async def _start(self, name: str) -> tuple[LocalServer, ...]:
         weights = await asyncio.to_thread(locate, MODELS[name])
-        server = LocalServer(weights, alias=name, slots=self._slots, deadline_s=self._deadline_s)
-        await server.start()
-        self._servers[name] = server
-        return server
+        servers = tuple(
+            LocalServer(weights, alias=name, deadline_s=self._deadline_s)
+            for _ in range(self._processes)
+        )
+        # Kept before they run: whatever happens while they start, `close` finds them.
+        self._servers[name] = servers
+        tried = await asyncio.gather(*(s.start() for s in servers), return_exceptions=True)
+        if failed := next((result for result in tried if result is not None), None):
+            await _stop(self._servers.pop(name))
+            raise failed
+        return servers
+
+
+async def _stop(servers: Sequence[LocalServer]) -> None:
+    await asyncio.gather(*(server.stop() for server in servers))

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,11 +13,6 @@ from runner.local.ports import holder, is_taken
 
 CONTEXT: Final = 8192
 """Tokens a slot can hold, prompt and reply together: what the model was trained on."""
-
-
-def default_slots() -> int:
-    """Replies generated at the same time: one for each core, at most two."""
-    return min(2, os.cpu_count() or 1)
 
 
 class LocalServer:
@@ -34,17 +28,16 @@ class LocalServer:
         weights: Path,
         *,
         alias: str,
-        slots: int | None = None,
+        slots: int = 1,
         port: int = 0,
         context: int = CONTEXT,
         deadline_s: float = 60.0,
     ) -> None:
         self._alias, self._port, self._deadline_s = alias, port, deadline_s
-        self.slots = slots or default_slots()
         # -P: a `runner` folder in the user's working folder must not be the one that starts.
         self._command = (
             *(sys.executable, "-P", "-m", "runner.local.process"),
-            *("--weights", str(weights), "--alias", alias, "--slots", str(self.slots)),
+            *("--weights", str(weights), "--alias", alias, "--slots", str(slots)),
             *("--context", str(context), "--port", str(port)),
         )
         self._process: subprocess.Popen[bytes] | None = None
