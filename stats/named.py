@@ -6,6 +6,7 @@ infinite number, a pair of limits, or None; every None has its sentence under `r
 
 import math
 from collections.abc import Callable, Mapping
+from numbers import Real
 from typing import Any
 
 Quantities = dict[str, Any]
@@ -43,7 +44,8 @@ def ratio(numerator: float, denominator: float, reason: str) -> float:
 
 def count(value: float, name: str) -> int:
     """Check that a count is a whole number of at least zero; `Undefined` names the offender."""
-    if isinstance(value, bool) or not math.isfinite(value) or value < 0 or value != int(value):
+    whole = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not whole or value < 0 or value != int(value):
         raise Undefined(f"{name} must be a whole number of at least 0, not {value!r}")
     return int(value)
 

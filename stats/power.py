@@ -203,4 +203,7 @@ def _n_per_arm(p0: float, p1: float, alpha: float, *, target: float) -> float:
     def missing(log_n: float) -> float:
         return _pooled(p0, p1, alpha, math.exp(log_n), both=True) - target
 
-    return math.exp(float(brentq(missing, -20.0, 60.0, xtol=1e-13, rtol=1e-13)))
+    # From fewer trials than any to more than atoms; rates closer than doubles tell apart need more.
+    if missing(180.0) < 0:
+        return math.inf
+    return math.exp(float(brentq(missing, -200.0, 180.0, xtol=1e-13, rtol=1e-13)))
