@@ -42,7 +42,7 @@ def ratio(numerator: float, denominator: float, reason: str) -> float:
     return numerator / denominator
 
 
-def count(value: float, name: str) -> int:
+def count(value: Any, name: str) -> int:
     """Check that a count is a whole number of at least zero; `Undefined` names the offender."""
     whole = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
     if not whole or value < 0 or value != int(value):
