@@ -44,7 +44,7 @@ def ratio(numerator: float, denominator: float, reason: str) -> float:
 
 def count(value: Any, name: str) -> int:
     """Check that a count is a whole number of at least zero; `Undefined` names the offender."""
-    whole = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    whole = type(value) is not bool and isinstance(value, Real) and math.isfinite(value)
     if not whole or value < 0 or value != int(value):
         raise Undefined(f"{name} must be a whole number of at least 0, not {value!r}")
     return int(value)
