@@ -7,7 +7,7 @@ from runner.judge.attacks import Planted, planted, stage
 from runner.judge.family import OwnFamily, family, refuse_own_family
 from runner.judge.judges import Judge, Panel, panel
 from runner.judge.robustness import Flips, Forgeries, flips, forgeries, live_flips
-from runner.judge.rubric import contract, paraphrases, rubric, rubric_hash
+from runner.judge.texts import contract, paraphrases, rubric, rubric_hash
 
 __all__ = [
     "Flips",

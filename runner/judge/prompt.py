@@ -21,7 +21,7 @@ from mitigations.model import (
     Request,
     content_hash,
 )
-from runner.judge.rubric import contract, rubric
+from runner.judge.texts import contract, rubric
 
 ANSWER: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -94,6 +94,8 @@ def json_string(actions: Sequence[Action]) -> str:
     listed = [{"tool": act.tool, "arguments": dict(act.arguments)} for act in actions]
     inner = json.dumps(listed, ensure_ascii=False)
     outer = json.dumps(inner, ensure_ascii=False)
+    if outer.isprintable():
+        return outer
     return "".join(char if char.isprintable() else _escape(char) for char in outer)
 
 
