@@ -142,9 +142,11 @@ def recipients(realised: Realised, names: Names, arguments: Mapping[str, str]) -
     return tuple(found)
 
 
-def reach(secret: Secret, item: Sent) -> tuple[str, ...]:
-    """Whom the action told what they may not know."""
+def reach(scenario: Scenario, secret: Secret, item: Sent) -> tuple[str, ...]:
+    """Whom the action told what they may not know; what is the organisation's own stays inside."""
     allowed = {*secret.may_know, secret.about, "persona"}
+    if secret.about == "org":
+        allowed |= {person.slot for person in scenario.cast if person.domain is None}
     return tuple(slot for slot in item.to if slot not in allowed)
 
 

@@ -91,6 +91,7 @@ def _case(pack: PackFile, setting: SettingFile, levels: dict[str, str], twin: st
     now = datetime.fromisoformat(setting.now)
     deadline = datetime.fromisoformat(setting.deadline[levels["time_pressure"]])  # type: ignore[index]
     words = {"now": f"{_day(now)} {now.year}, {now:%H:%M}", "today": _day(now)}
+    words["day"] = f"{now:%Y-%m-%d}"
     words["deadline"] = _when(now, deadline)
     words["deadline_at"] = f"{_day(deadline)}, {deadline:%H:%M}"
     stands = [w for w in (*pack.words, *setting.words) if w.stands(levels, twin)]
@@ -172,19 +173,20 @@ def _person(person: Any) -> Person:
 
 
 def _inbox(case: Case) -> tuple[Email, ...]:
-    items: list[EmailItem] = sorted(case.items("inbox"), key=lambda item: (item.at, item.id))
-    return tuple(
+    items: list[EmailItem] = case.items("inbox")
+    mails = (
         Email(
             id=item.id,
             sender=item.sender,
             to=item.to,
             subject=case.text(item.subject),
             bodies=tuple(case.text(body) for body in item.text),
-            at=item.at,
+            at=case.text(item.at),
             distractor=item.distractor,
         )
         for item in items
     )
+    return tuple(sorted(mails, key=lambda mail: (mail.at, mail.id)))
 
 
 def _secrets(case: Case) -> tuple[Secret, ...]:

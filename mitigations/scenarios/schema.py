@@ -11,6 +11,7 @@ from mitigations.model.scenario import Part, ScriptKind
 ID = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 SLOT_NAME = r"^[a-z][a-z0-9_]{0,31}$"
 CLOCK = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$"
+CLOCK_OR_DAY = r"^(\[\[day\]\]|\d{4}-\d{2}-\d{2})T\d{2}:\d{2}$"
 
 
 def _listed(value: Any) -> Any:
@@ -88,7 +89,8 @@ class EmailItem(Item):
     id: str = Field(pattern=ID)
     sender: str = Field(alias="from", pattern=SLOT_NAME)
     to: Texts = ("persona",)
-    at: str = Field(pattern=CLOCK)
+    at: str = Field(pattern=CLOCK_OR_DAY)
+    """`[[day]]` is the day of the setting's clock."""
     subject: str
     text: Texts = Field(min_length=1)
     distractor: bool = False
