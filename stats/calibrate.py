@@ -79,65 +79,82 @@ def calibrate(*, full: bool = False, seed: int = 0, workers: int | None = None) 
 
 def plan() -> tuple[Job, ...]:
     """All simulations, in a fixed order: a job's seed is its place."""
+    through_the_door = Job(
+        simulate=path.null_path,
+        setting=path.SETTING,
+        specs=path.SPECS,
+        small=20,
+        full=10_000,
+        chunk=100,
+        note=", two variants, through analyse()",
+    )
     return (
-        *(
-            Job(
-                simulate=grid.null_grid,
-                setting=setting,
-                specs=grid.NULL_SPECS,
-                small=400 if setting.strata < 100 else 100,
-                full=20_000,
-                chunk=500,
-            )
-            for setting in settings()
-        ),
-        *(
-            Job(
-                simulate=grid.random_scenarios,
-                setting=Setting(scenarios=size, models=4, repeats=10, base=base),
-                specs=grid.RANDOM_SPECS,
-                small=100,
-                full=20_000,
-                chunk=500,
-                note=", effect random by scenario",
-            )
-            for size in (12, 20)
-            for base in BASES
-        ),
-        *(
-            Job(
-                simulate=grid.effect_grid,
-                setting=Setting(scenarios=20, models=4, repeats=10, base=base),
-                specs=grid.POWER_SPECS,
-                small=200,
-                full=20_000,
-                chunk=500,
-                note=", -5.6 points",
-            )
-            for base in BASES[:2]
-        ),
+        *_null_jobs(),
+        *_random_jobs(),
+        *_effect_jobs(),
         *_family_jobs(),
         *_watch_jobs(),
-        *(
-            Job(
-                simulate=judge.judge_batch,
-                setting=setting,
-                specs=judge.FOOLED if setting is judge.POLITE else judge.COVERED,
-                small=1000,
-                full=20_000,
-                chunk=5_000,
-            )
-            for setting in (judge.EQUAL, judge.RARE, judge.POLITE)
-        ),
+        *_judge_jobs(),
+        through_the_door,
+    )
+
+
+def _null_jobs() -> tuple[Job, ...]:
+    return tuple(
         Job(
-            simulate=path.null_path,
-            setting=path.SETTING,
-            specs=path.SPECS,
-            small=20,
-            full=10_000,
-            chunk=100,
-            note=", two variants, through analyse()",
-        ),
+            simulate=grid.null_grid,
+            setting=setting,
+            specs=grid.NULL_SPECS,
+            small=400 if setting.strata < 100 else 100,
+            full=20_000,
+            chunk=500,
+        )
+        for setting in settings()
+    )
+
+
+def _random_jobs() -> tuple[Job, ...]:
+    return tuple(
+        Job(
+            simulate=grid.random_scenarios,
+            setting=Setting(scenarios=size, models=4, repeats=10, base=base),
+            specs=grid.RANDOM_SPECS,
+            small=100,
+            full=20_000,
+            chunk=500,
+            note=", effect random by scenario",
+        )
+        for size in (12, 20)
+        for base in BASES
+    )
+
+
+def _effect_jobs() -> tuple[Job, ...]:
+    return tuple(
+        Job(
+            simulate=grid.effect_grid,
+            setting=Setting(scenarios=20, models=4, repeats=10, base=base),
+            specs=grid.POWER_SPECS,
+            small=200,
+            full=20_000,
+            chunk=500,
+            note=", -5.6 points",
+        )
+        for base in BASES[:2]
+    )
+
+
+def _judge_jobs() -> tuple[Job, ...]:
+    return tuple(
+        Job(
+            simulate=judge.judge_batch,
+            setting=setting,
+            specs=judge.FOOLED if setting is judge.POLITE else judge.COVERED,
+            small=1000,
+            full=20_000,
+            chunk=5_000,
+        )
+        for setting in (judge.EQUAL, judge.RARE, judge.POLITE)
     )
 
 

@@ -6,7 +6,7 @@ Prev. Vet. Med. 113, 13-22 (delta method with sampling error of p, se and sp).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mitigations.model import Interval
 from stats.agreement import Z95
@@ -52,8 +52,7 @@ def judge_error(judged_positive: int, judged: int, calibration: Mapping[str, int
             "delta_se": delta,
             "epiR_true_prevalence": estimate,
             "epiR_true_prevalence_ci95_wilson": wilson_mapped,
-            "youden": lambda: youden(_calibration(calibration)),
-            "correctable": lambda: youden(_calibration(calibration)) >= LEAST_YOUDEN,
+            **_skill(calibration),
         }
     )
 
@@ -88,10 +87,16 @@ def judge_error_difference(
         {
             "corrected_rd": difference,
             "corrected_rd_delta_se": delta,
-            "youden": lambda: youden(_calibration(calibration)),
-            "correctable": lambda: youden(_calibration(calibration)) >= LEAST_YOUDEN,
+            **_skill(calibration),
         }
     )
+
+
+def _skill(calibration: Mapping[str, int]) -> dict[str, Callable[[], float | bool]]:
+    return {
+        "youden": lambda: youden(_calibration(calibration)),
+        "correctable": lambda: youden(_calibration(calibration)) >= LEAST_YOUDEN,
+    }
 
 
 def wilson(events: int, trials: int) -> Interval:

@@ -119,6 +119,25 @@ def clause_effects(
     signs = np.where(np.asarray(on, dtype=bool), 0.5, -0.5)
     if signs.shape != (x.shape[1], len(clauses)) or x.shape != n.shape:
         raise Undefined("the design needs one row per variant and one column per clause")
+    effects, errors = _least_squares(signs, x, n)
+    family = len(clauses)
+    bar = -float(ndtri((1.0 - (1.0 - alpha) ** (1.0 / family)) / 2.0))
+    return tuple(
+        MainEffect(
+            clause=clause,
+            difference=float(effect),
+            simultaneous_ci95=(float(effect - bar * error), float(effect + bar * error)),
+            p_adjusted=_sidak(float(2.0 * ndtr(-abs(effect) / error)), family),
+            confounded_with=_confounded(index, clauses, signs),
+        )
+        for index, (clause, effect, error) in enumerate(zip(clauses, effects, errors, strict=True))
+    )
+
+
+def _least_squares(
+    signs: FloatArray, x: FloatArray, n: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Main effects and their standard errors over the strata that hold every variant."""
     design = np.column_stack([np.ones(len(signs)), signs])
     if np.linalg.matrix_rank(design) < design.shape[1]:
         raise Undefined("the variants cannot separate the clauses: two always come together")
@@ -132,20 +151,7 @@ def clause_effects(
     if not variances.any():
         raise Undefined("no stratum has both outcomes: no clause can be seen to matter")
     solve = np.linalg.pinv(design)
-    effects = (solve @ (x / n).mean(axis=0))[1:]
-    errors = np.sqrt((solve**2 @ variances)[1:])
-    family = len(clauses)
-    bar = -float(ndtri((1.0 - (1.0 - alpha) ** (1.0 / family)) / 2.0))
-    return tuple(
-        MainEffect(
-            clause=clause,
-            difference=float(effect),
-            simultaneous_ci95=(float(effect - bar * error), float(effect + bar * error)),
-            p_adjusted=_sidak(float(2.0 * ndtr(-abs(effect) / error)), family),
-            confounded_with=_confounded(index, clauses, signs),
-        )
-        for index, (clause, effect, error) in enumerate(zip(clauses, effects, errors, strict=True))
-    )
+    return (solve @ (x / n).mean(axis=0))[1:], np.sqrt((solve**2 @ variances)[1:])
 
 
 def factor_effects(
