@@ -27,7 +27,7 @@ def kappa(table: Sequence[Sequence[float]]) -> float:
 def kappa_ase(table: Sequence[Sequence[float]]) -> float:
     """Large-sample standard error of `kappa`, not the one under "no agreement".
 
-    Source: Fleiss, Cohen & Everitt (1969), Psychol. Bull. 72, 323-327, eq. 13.
+    Source: Fleiss, Cohen & Everitt (1969), Psychol. Bull. 72, 323-327.
     """
     observed, expected, shares = _shares(table)
     rows, columns = shares.sum(axis=1), shares.sum(axis=0)
