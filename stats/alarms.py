@@ -22,10 +22,7 @@ def own_alarms(grid: Grid, p_values: list[float | None]) -> tuple[Alarm, ...]:
         _ceiling(grid),
         _dropped(grid, strata),
         _few_scenarios(strata),
-        *(
-            _cell_t(grid.variants[i], strata.row(i), p_values[i])
-            for i in range(len(grid.variants))
-        ),
+        *(_cell_t(grid.variants[i], strata.row(i), p_values[i]) for i in range(len(grid.variants))),
     )
 
 

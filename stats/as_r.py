@@ -1,9 +1,9 @@
 """Conditional odds ratios as R prints them, for numbers that are to be compared with R's.
 
-R solves for them by `uniroot` at its default tolerance of 1.2e-4 on (0, 1), or on the reciprocal for
-ratios above 1: the later digits of what R prints are the path of that search. `stats.conditional`
-solves the same equations to rounding. Sources: R `fisher.test`, `mantelhaen.test`, and
-`zeroin.c` (Brent 1973, chapter 4).
+R solves for them by `uniroot` at its default tolerance of 1.2e-4 on (0, 1), or on the reciprocal
+for ratios above 1: the later digits of what R prints are the path of that search.
+`stats.conditional` solves the same equations to rounding. Sources: R `fisher.test`,
+`mantelhaen.test`, and `zeroin.c` (Brent 1973, chapter 4).
 """
 
 import sys
@@ -104,7 +104,7 @@ def _tilted(law: Law, odds: float) -> FloatArray:
     """The law of the total under a common odds ratio."""
     steps = np.arange(len(law.pmf))
     if odds == 0:
-        return (steps == 0).astype(np.float64)
+        return np.asarray(steps == 0, dtype=np.float64)
     with np.errstate(divide="ignore"):
         logs = np.log(law.pmf) + np.log(odds) * steps
     weights = np.exp(logs - logs.max())

@@ -1,8 +1,9 @@
 """Trials clustered in scenarios: least squares with sandwich errors, and GEE. Secondary analyses.
 
-Sources: Liang & Zeger (1986), Biometrika 73 (CR0, GEE); Bell & McCaffrey (2002), Survey Methodology 28, and
-Pustejovsky & Tipton (2018), JBES 36 (CR2 and its Satterthwaite degrees of freedom). Robust z with few
-clusters is too liberal (.07 to .15 at nominal .05 was measured): not for the primary question.
+Sources: Liang & Zeger (1986), Biometrika 73 (CR0, GEE); Bell & McCaffrey (2002), Survey Methodology
+28, and Pustejovsky & Tipton (2018), JBES 36 (CR2 and its Satterthwaite degrees of freedom). Robust
+z with few clusters is too liberal (.07 to .15 at nominal .05 was measured): not for the primary
+question.
 """
 
 from dataclasses import dataclass

@@ -253,9 +253,7 @@ def _leave_one_out(context: Context, index: int) -> dict[str, float | None]:
     )
     return {
         name: None if np.isnan(value) else float(value)
-        for name, value, keep in zip(
-            names, context.measures.without[index], several, strict=True
-        )
+        for name, value, keep in zip(names, context.measures.without[index], several, strict=True)
         if keep
     }
 

@@ -4,8 +4,8 @@ Under H0 the variant events of a stratum follow a hypergeometric law; the total 
 follows the convolution of these laws. The same law, tilted by the odds ratio, gives the conditional
 estimate and its exact interval. With one stratum this is Fisher's test.
 
-Sources: Fisher (1935); Gart (1970), Biometrika 57 (common odds ratio); Lancaster (1961), JASA 56 (mid-p);
-definitions as in R's `mantelhaen.test(exact = TRUE)` and `fisher.test`.
+Sources: Fisher (1935); Gart (1970), Biometrika 57 (common odds ratio); Lancaster (1961), JASA 56
+(mid-p); definitions as in R's `mantelhaen.test(exact = TRUE)` and `fisher.test`.
 """
 
 from collections.abc import Sequence
@@ -59,14 +59,12 @@ def table_laws(strata: Strata) -> tuple[FloatArray, FloatArray]:
     low = np.maximum(0.0, events - strata.n0)
     high = np.minimum(strata.n1, events)
     width = int((high - low).max(initial=0.0)) + 1
-    count = low[:, None] + np.arange(width)
+    count = np.asarray(low[:, None] + np.arange(width), dtype=np.float64)
     inside = count <= high[:, None]
     count = np.where(inside, count, low[:, None])
     columns = tuple(part[:, None] for part in (strata.n1, strata.n0, events))
     n1, n0, m = columns
-    logs = (
-        _log_choose(n1, count) + _log_choose(n0, m - count) - _log_choose(n1 + n0, m)
-    )
+    logs = _log_choose(n1, count) + _log_choose(n0, m - count) - _log_choose(n1 + n0, m)
     pmf = np.where(inside, np.exp(logs), 0.0)
     # Rounding of gammaln grows with the counts; the laws are made to add up to one exactly.
     return low, pmf / pmf.sum(axis=1, keepdims=True)
@@ -150,13 +148,11 @@ def law_test(law: Law) -> PermutationTest:
     tied = np.abs(distance - observed) <= slack
     beyond = float(law.pmf[(distance > observed) & ~tied].sum())
     ties = float(law.pmf[tied].sum())
-    return PermutationTest(
-        p=min(1.0, beyond + ties), midp=min(1.0, beyond + ties / 2), exact=True
-    )
+    return PermutationTest(p=min(1.0, beyond + ties), midp=min(1.0, beyond + ties / 2), exact=True)
 
 
 def minimum_likelihood_p(law: Law) -> float:
-    """Sum of the probabilities no larger than that of the observed T (relative slack 1e-7, as R)."""
+    """Sum of the probabilities no larger than the observed one's (relative slack 1e-7, as R)."""
     at = law.pmf[law.observed - law.low]
     return min(1.0, float(law.pmf[law.pmf <= at * (1 + 1e-7)].sum()))
 
@@ -167,7 +163,7 @@ def lower_tail_p(law: Law) -> float:
 
 
 def conditional_odds_ratio(law: Law) -> float:
-    """Conditional maximum likelihood odds ratio: the tilt under which the mean of T is the observed.
+    """Conditional maximum likelihood odds ratio: the tilt that makes the mean of T the observed.
 
     0 at the lowest possible T, infinite at the highest. Raises `Undefined` when T can take one
     value only.

@@ -1,9 +1,9 @@
 """Many variants against one control: Dunnett's constant and the step-down test.
 
-Dunnett (1955), JASA 50; Dunnett & Tamhane (1991), Statistics in Medicine 10 (step-down). Equal arms: the statistics have
-correlation 1/2, P(max |Z_i| <= c) = integral of phi(u) [Phi(sqrt2 c - u) - Phi(-sqrt2 c - u)]^k du.
-A control larger than its variants lowers the correlation: at twice the size and k = 5 the constant
-should be 2.54 instead of 2.51 and the error is .054 instead of .05.
+Dunnett (1955), JASA 50; Dunnett & Tamhane (1991), Statistics in Medicine 10 (step-down). Equal
+arms: the statistics have correlation 1/2, P(max |Z_i| <= c) = integral of phi(u) [Phi(sqrt2 c - u)
+- Phi(-sqrt2 c - u)]^k du. A control larger than its variants lowers the correlation: at twice the
+size and k = 5 the constant should be 2.54 instead of 2.51 and the error is .054 instead of .05.
 """
 
 from collections.abc import Sequence

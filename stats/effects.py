@@ -1,4 +1,4 @@
-"""Every stratified quantity at once, under the names of the reference file and the JSON contract."""
+"""Every stratified quantity at once, under the names of the reference file and the contract."""
 
 from collections.abc import Mapping
 

@@ -38,15 +38,15 @@ def adjust(
 ) -> Family:
     """Adjust the primary p-values of all variants together.
 
-    A family of one needs no adjustment. With more, p is that of step-down max-T, and never below the
-    unadjusted one (which has no Monte Carlo floor).
+    A family of one needs no adjustment. With more, p is that of step-down max-T, and never below
+    the unadjusted one (which has no Monte Carlo floor).
     """
     known = [i for i, p in enumerate(p_values) if p is not None]
     raw = [p_values[i] for i in known if p_values[i] is not None]
     numbers = [float(p) for p in raw if p is not None]
     if len(known) > 1 and settings.permutations == 0:
         z = mantel_haenszel_z(grid)[known]
-        adjusted = [max(p, q) for p, q in zip(step_down_dunnett(z), numbers, strict=True)]
+        adjusted = [max(p, q) for p, q in zip(step_down_dunnett(z.tolist()), numbers, strict=True)]
         method = "step-down Dunnett on the CMH z (no permutations were asked for)"
     elif len(known) > 1:
         rows = np.array([0, *(i + 1 for i in known)])
@@ -117,9 +117,7 @@ def _scenario_adjusted(differences: FloatArray, settings: Settings) -> tuple[flo
     return tuple(adjusted)
 
 
-def _spread(
-    size: int, places: Sequence[int], values: Sequence[float]
-) -> tuple[float | None, ...]:
+def _spread(size: int, places: Sequence[int], values: Sequence[float]) -> tuple[float | None, ...]:
     full: list[float | None] = [None] * size
     for place, value in zip(places, values, strict=True):
         full[place] = value

@@ -1,8 +1,9 @@
 """Guardrails: a variant that passed the family must not do harm elsewhere.
 
 Gatekept and one-sided: non-inferiority is shown when the upper Miettinen-Nurminen limit of the harm
-difference lies below the plan's margin. Every guardrail must pass, so no adjustment is needed between
-them (Berger 1982, Technometrics 24: intersection-union). "Not significant" is never "no harm".
+difference lies below the plan's margin. Every guardrail must pass, so no adjustment is needed
+between them (Berger 1982, Technometrics 24: intersection-union). "Not significant" is never "no
+harm".
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Does the effect differ between models? Cochran's Q on stratified score variances.
 
-Cochran (1954), Biometrics 10, with each model's variance taken at the common difference (Miettinen &
-Nurminen 1985) instead of at its own rates: a model at 0/n or n/n then still has a variance.
+Cochran (1954), Biometrics 10, with each model's variance taken at the common difference (Miettinen
+& Nurminen 1985) instead of at its own rates: a model at 0/n or n/n then still has a variance.
 """
 
 import numpy as np

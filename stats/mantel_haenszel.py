@@ -1,8 +1,9 @@
 """Mantel-Haenszel methods over strata: test, common odds ratio, ratio and difference, homogeneity.
 
 Sources: Mantel & Haenszel (1959); Robins, Breslow & Greenland (1986), Biometrics 42 (variance of
-log OR); Greenland & Robins (1985), Biometrics 41 (variance of log RR); Breslow & Day (1980), sec. 4.4;
-Tarone (1985), Biometrika 72. All take arrays of shape (..., K) and mark what does not exist by NaN.
+log OR); Greenland & Robins (1985), Biometrics 41 (variance of log RR); Breslow & Day (1980), sec.
+4.4; Tarone (1985), Biometrika 72. All take arrays of shape (..., K) and mark what does not exist by
+NaN.
 """
 
 from dataclasses import dataclass
@@ -44,14 +45,17 @@ def score_sums(strata: Strata) -> tuple[FloatArray, FloatArray]:
 def cmh(strata: Strata, *, continuity: bool = False) -> ChiSquare:
     """Cochran-Mantel-Haenszel test of no association in any stratum, one degree of freedom.
 
-    With `continuity`, |sum(a - E a)| is reduced by min(0.5, itself), as in R: it never changes sign.
+    With `continuity`, |sum(a - E a)| is reduced by min(0.5, itself), as in R: it never changes
+    sign.
     """
     deviation, variance = (part.sum(axis=-1) for part in score_sums(strata))
     size = np.abs(deviation)
     if continuity:
         size = size - np.minimum(0.5, size)
     chi2 = _divide(size**2, variance)
-    return ChiSquare(chi2=chi2, df=np.ones_like(chi2), p=chdtrc(1.0, chi2))
+    return ChiSquare(
+        chi2=chi2, df=np.ones_like(chi2), p=np.asarray(chdtrc(1.0, chi2), dtype=np.float64)
+    )
 
 
 def odds_ratio(strata: Strata, *, confidence: float = 0.95) -> Ratio:

@@ -1,13 +1,14 @@
 """Step-down max-T over the variants of a family, by permuting arm labels within strata.
 
-Westfall & Young (1993), chapter 2; Romano & Wolf (2005), JASA 100 (step-down); Phipson & Smyth (2010), SAGMB 9
-(the observed labelling counts as one: p is never 0). In a stratum the arms still in the family and
-the control are permuted jointly, so their events follow a multivariate hypergeometric law. Once a
-variant is rejected it leaves, and the labels of those left are permuted anew: their p-values then
-hold whatever effect the rejected one has.
+Westfall & Young (1993), chapter 2; Romano & Wolf (2005), JASA 100 (step-down); Phipson & Smyth
+(2010), SAGMB 9 (the observed labelling counts as one: p is never 0). In a stratum the arms still in
+the family and the control are permuted jointly, so their events follow a multivariate
+hypergeometric law. Once a variant is rejected it leaves, and the labels of those left are permuted
+anew: their p-values then hold whatever effect the rejected one has.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -29,9 +30,11 @@ def step_down_max_t(
     """Adjusted two-sided p of every variant against the control in row 0.
 
     Args:
-        events, trials: shape (arms, K). The statistic is the absolute CMH z of a variant and control.
-        permutations: relabellings drawn for each step; p = (1 + more extreme + ties/2) / (1 + drawn),
-            ties half as in the primary mid-p.
+        events: coercive trials, shape (arms, K), control first. The statistic is the absolute CMH z
+            of a variant and control.
+        trials: scored trials, the same shape.
+        permutations: relabellings drawn for each step. p = (1 + more extreme + ties/2) /
+            (1 + drawn): ties count half, as in the primary mid-p.
         seed: of the generator; the result does not depend on the order of the variants.
         alpha: level up to which a variant leaves the family; the others are judged together.
         single_p: exact p of each variant on its own, used when it is the last one left.
@@ -107,7 +110,7 @@ def _draw(sizes: IntArray, total: int, count: int, rng: np.random.Generator) -> 
     capacity = int(sizes.sum())
     # Shuffling costs one step an event, the chain of hypergeometric draws a fixed price an arm.
     shuffle = min(total, capacity - total) < 8 * len(sizes)
-    method = "count" if shuffle else "marginals"
+    method: Literal["count", "marginals"] = "count" if shuffle else "marginals"
     return np.asarray(rng.multivariate_hypergeometric(sizes, total, size=count, method=method))
 
 
@@ -146,8 +149,5 @@ def _z(deviation: FloatArray, variance: FloatArray) -> FloatArray:
 
 def _content_order(events: FloatArray, trials: FloatArray, observed: FloatArray) -> list[int]:
     """Variants by falling statistic, ties by their counts: names and input order do not matter."""
-    keys = [
-        (-float(observed[i]), tuple(events[i]), tuple(trials[i])) for i in range(len(observed))
-    ]
+    keys = [(-float(observed[i]), tuple(events[i]), tuple(trials[i])) for i in range(len(observed))]
     return sorted(range(len(observed)), key=lambda i: keys[i])
-

@@ -1,6 +1,7 @@
 """Adjusted p-values for a family. Definitions as R's `p.adjust`; input order is kept.
 
-Holm (1979); Hochberg (1988); Hommel (1988); Benjamini & Hochberg (1995); Benjamini & Yekutieli (2001).
+Holm (1979); Hochberg (1988); Hommel (1988); Benjamini & Hochberg (1995); Benjamini & Yekutieli
+(2001).
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""Paired outcomes: McNemar's test. Fagerland, Lydersen & Laake (2013), BMC Med. Res. Methodol. 13:91."""
+"""Paired outcomes: McNemar's test.
+
+Source: Fagerland, Lydersen & Laake (2013), BMC Medical Research Methodology 13:91.
+"""
 
 from scipy.special import bdtr, binom
 

@@ -119,7 +119,9 @@ def two_by_two(x1: int, n1: int, x0: int, n0: int) -> Quantities:
         }
     )
     if min(n1, n0) > 0 and not table.informative.any():
-        found["reasons"]["warnings:fisher_cond_or"] = f"{ONE_TOTAL}; 0 and 0 to Inf are R's stand-ins"
+        found["reasons"]["warnings:fisher_cond_or"] = (
+            f"{ONE_TOTAL}; 0 and 0 to Inf are R's stand-ins"
+        )
     return found
 
 

@@ -19,9 +19,10 @@ def decreasing_root(
 
     Secant steps inside a bracket that shrinks at every step; a step that leaves the bracket, and
     every sixth one, is a bisection, so the end is always reached; 5 to 8 steps are usual. The first
-    step assumes a slope of -1. It ends when a step is below `tolerance`; the error that is left after
-    a secant step is of a higher order. `function` maps points of the shape of `low` to values of that shape.
-    (scipy's `find_root` works element by element; here one evaluation sums over all strata.)
+    step assumes a slope of -1. It ends when a step is below `tolerance`; the error that is left
+    after a secant step is of a higher order. `function` maps points of the shape of `low` to values
+    of that shape. (scipy's `find_root` works element by element; here one evaluation sums over all
+    strata.)
     """
     low, high, point = np.array(low), np.array(high), np.array(guess)
     slope = np.full(point.shape, -1.0)

@@ -1,7 +1,7 @@
 """Question (b), "scenarios like these": the scenario is the unit, its mean difference the datum.
 
-Student's t over scenarios for the interval; sign flips for the p (Fisher 1935, sec. 21: under the null a
-scenario's difference is as likely to point either way); max-T over scenarios across variants
+Student's t over scenarios for the interval; sign flips for the p (Fisher 1935, sec. 21: under the
+null a scenario's difference is as likely to point either way); max-T over scenarios across variants
 (Westfall & Young 1993).
 """
 
@@ -64,9 +64,7 @@ def scenario_t(differences: FloatArray, *, confidence: float = 0.95) -> Scenario
     df = len(values) - 1
     half = float(stdtrit(df, 0.5 + confidence / 2)) * error
     t = float(mean / error)
-    return ScenarioT(
-        mean=mean, t=t, p=float(2 * stdtr(df, -abs(t))), ci=(mean - half, mean + half)
-    )
+    return ScenarioT(mean=mean, t=t, p=float(2 * stdtr(df, -abs(t))), ci=(mean - half, mean + half))
 
 
 def sign_flip_p(differences: FloatArray, *, permutations: int = 9999, seed: int = 0) -> float:
@@ -111,7 +109,7 @@ def scenario_max_t(
 
 
 def caution(strata: Strata) -> str:
-    """What to say beside question (b) when its scenarios are too few; empty when they are enough."""
+    """What to say beside question (b) when scenarios are too few; empty when they are enough."""
     size = int(strata.scenario.max(initial=-1)) + 1
     trials = np.bincount(strata.scenario, weights=strata.used, minlength=size)
     events = np.bincount(

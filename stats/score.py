@@ -1,9 +1,9 @@
 """Miettinen-Nurminen score inference for risk differences and ratios, one table or many strata.
 
-Miettinen & Nurminen (1985), Statistics in Medicine 4, 213-226: the variance of every stratum is taken
-at the maximum likelihood estimate under the tested value, with the factor N/(N-1). Limits are finite
-for 0/n, n/n and one trial an arm. statsmodels 0.15 is not used: the coefficient of its cubic is wrong
-(open issue 10269) and it raises for 0/n.
+Miettinen & Nurminen (1985), Statistics in Medicine 4, 213-226: the variance of every stratum is
+taken at the maximum likelihood estimate under the tested value, with the factor N/(N-1). Limits are
+finite for 0/n, n/n and one trial an arm. statsmodels 0.15 is not used: the coefficient of its cubic
+is wrong (open issue 10269) and it raises for 0/n.
 """
 
 from dataclasses import dataclass
@@ -44,14 +44,14 @@ def difference_interval(
     start = side * rd
     floor = np.full(start.shape, -1.0)
     guess = np.maximum(start + excess(start), (start - 1.0) / 2)
-    found = side * decreasing_root(excess, floor, start, np.where(guess < start, guess, (start - 1.0) / 2))
+    found = side * decreasing_root(
+        excess, floor, start, np.where(guess < start, guess, (start - 1.0) / 2)
+    )
     empty = ~strata.used.any(axis=-1)
     return np.where(empty, np.nan, found[0]), np.where(empty, np.nan, found[1])
 
 
-def difference_z(
-    strata: Strata, *, null: float, weights: FloatArray | None = None
-) -> FloatArray:
+def difference_z(strata: Strata, *, null: float, weights: FloatArray | None = None) -> FloatArray:
     """Score statistic of H0: weighted risk difference = `null`; 0 where it is met exactly."""
     share = normalised(strata, weights)
     gap = _weighted_difference(strata, share) - null
@@ -69,7 +69,7 @@ def noninferiority_p(
 
 
 def difference_variance(strata: Strata, difference: FloatArray) -> FloatArray:
-    """sum of w^2 V_k(d) under equal weights, V_k at the restricted estimate p1 = p0 + d.
+    """Sum of w^2 V_k(d) under equal weights, V_k at the restricted estimate p1 = p0 + d.
 
     `difference` broadcasts over the batch of the strata.
     """
@@ -119,7 +119,7 @@ class _Prepared:
         )
 
     def variance(self, difference: FloatArray) -> FloatArray:
-        """sum of w^2 V_k(d), shape of `difference`."""
+        """Sum of w^2 V_k(d), shape of `difference`."""
         d = difference[..., None]
         p0 = self._control_risk(d)
         p1 = p0 + d
@@ -138,7 +138,7 @@ class _Prepared:
         cosine = np.divide(q, cube, out=np.zeros_like(q), where=size > 1e-12)
         angle = (np.pi + np.arccos(np.clip(cosine, -1.0, 1.0))) / 3
         root = 2 * p * np.cos(angle) - a2
-        return np.clip(root, np.maximum(0.0, -d), np.minimum(1.0, 1.0 - d))
+        return np.asarray(np.clip(root, np.maximum(0.0, -d), np.minimum(1.0, 1.0 - d)))
 
 
 def _weighted_difference(strata: Strata, share: FloatArray) -> FloatArray:
@@ -168,7 +168,7 @@ def _lower_ratio(strata: Strata, share: FloatArray, z: float) -> FloatArray:
 
 
 def _ratio_variance(strata: Strata, ratio: FloatArray) -> FloatArray:
-    """V_k(r) per stratum at the restricted estimate p1 = r p0 (Miettinen & Nurminen 1985, eq. 14)."""
+    """V_k(r) per stratum at the restricted estimate p1 = r p0 (Miettinen & Nurminen, eq. 14)."""
     r = np.asarray(ratio)[..., None]
     used = strata.used
     n1, n0 = np.where(used, strata.n1, 1.0), np.where(used, strata.n0, 1.0)

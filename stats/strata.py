@@ -45,7 +45,7 @@ class Strata:
     def weights(self) -> FloatArray:
         """Equal weights over the used strata, adding up to 1; all 0 where no stratum is used."""
         used = self.used
-        return used / np.maximum(used.sum(axis=-1, keepdims=True), 1)
+        return np.asarray(used / np.maximum(used.sum(axis=-1, keepdims=True), 1))
 
     def rates(self) -> tuple[FloatArray, FloatArray]:
         """Observed risks of arm 1 and arm 0; 0 in strata that are not used (their weight is 0)."""

@@ -1,8 +1,8 @@
 """One 2 x 2 table: exact unconditional tests and Newcombe's interval. For drill-down, not primary.
 
-Boschloo (1970), Statistica Neerlandica 24; Newcombe (1998), Statistics in Medicine 17, 873-890, method 10.
-scipy's `boschloo_exact` doubles the smaller one-sided p; the two-sided test here orders tables by
-Fisher's two-sided p, as R's exact2x2 does.
+Boschloo (1970), Statistica Neerlandica 24; Newcombe (1998), Statistics in Medicine 17, 873-890,
+method 10. scipy's `boschloo_exact` doubles the smaller one-sided p; the two-sided test here orders
+tables by Fisher's two-sided p, as R's exact2x2 does.
 """
 
 from typing import Literal
@@ -43,7 +43,8 @@ def wilson_interval(x: int, n: int, *, confidence: float = 0.95) -> Interval:
 def boschloo_p(x1: int, n1: int, x0: int, n0: int, *, ordering: Ordering) -> float:
     """Largest probability, over the common risk, of a table at least as extreme by Fisher's p.
 
-    `less`: extreme means a variant risk below control. Time grows with n1 x n0: 0.1 s at 200 an arm.
+    `less`: extreme means a variant risk below control. Time grows with n1 x n0: 0.1 s at 200 an
+    arm.
     """
     fisher = _fisher_table(n1, n0, ordering)
     # Ties in Fisher's p differ by rounding only.

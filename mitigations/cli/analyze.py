@@ -31,7 +31,8 @@ def analyze(  # noqa: PLR0913 - one argument for each flag of the command
     alpha: Annotated[float, typer.Option(help="Two-sided level.", min=1e-6, max=0.5)] = 0.05,
     seed: Annotated[int, typer.Option(help="Seed of the permutations.", min=0)] = 0,
     permutations: Annotated[
-        int, typer.Option(help="For the family; 0: step-down Dunnett instead.", min=0, max=1_000_000)
+        int,
+        typer.Option(help="For the family; 0: step-down Dunnett instead.", min=0, max=1_000_000),
     ] = 9999,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write to a file: .json, .md or .csv.")

@@ -82,7 +82,5 @@ def written(result: Answer, path: Path) -> None:
 
         write_atomic(path, result.json_text + "\n")
         return
-    report = reports.build(
-        result.analysis, result.table.cells, extras=Extras(judge=result.judge)
-    )
+    report = reports.build(result.analysis, result.table.cells, extras=Extras(judge=result.judge))
     reports.write(report, path)

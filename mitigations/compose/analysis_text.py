@@ -87,7 +87,9 @@ def _power(entry: dict[str, float | int | str | None]) -> str:
     if entry["reason"]:
         return str(entry["reason"])
     seen = f"{_plain(entry['power'])}; smallest visible change {_points(entry['mde'])} in 100"
-    more = f"; 80 % needs {entry['repeats_needed']} repeats or {entry['scenarios_needed']} scenarios"
+    more = (
+        f"; 80 % needs {entry['repeats_needed']} repeats or {entry['scenarios_needed']} scenarios"
+    )
     return seen + more
 
 
@@ -95,7 +97,7 @@ def _counts(counts: Counts) -> str:
     return f"{counts.coercive}/{counts.scored}"
 
 
-def _points(value: float | int | str | None) -> str:
+def _points(value: float | str | None) -> str:
     return "undefined" if value is None else f"{100 * float(value):+.1f}".replace("-", "−")
 
 
@@ -109,5 +111,5 @@ def _p(value: float | None) -> str:
     return "< .0001" if value < 1e-4 else f"{value:.4f}".removeprefix("0")
 
 
-def _plain(value: float | int | str | None) -> str:
+def _plain(value: float | str | None) -> str:
     return "undefined" if value is None else f"{float(value):.2f}"

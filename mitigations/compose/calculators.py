@@ -215,9 +215,7 @@ def _corrected(
                     tests[variant].reason or "the judge errs differently in the two arms"
                 )
             compute = estimate or rogan_gladen_difference
-            found = compute(
-                _judged(table, labels, variant), _judged(table, labels, table.baseline)
-            )
+            found = compute(_judged(table, labels, variant), _judged(table, labels, table.baseline))
             difference, limits = found.value, found.ci95
         except Undefined as exc:
             reason = str(exc)
@@ -248,15 +246,16 @@ def _both(test: EqualJudge) -> float | None:
 def _alarm(tests: Mapping[str, EqualJudge]) -> Alarm:
     fired = tuple(name for name, test in tests.items() if test.rejected)
     if not tests or all(test.rejected is None for test in tests.values()):
-        state, detail = None, "human labels of both classes are needed in the baseline and a variant"
+        state, detail = (
+            None,
+            "human labels of both classes are needed in the baseline and a variant",
+        )
     elif fired:
         state = True
         detail = f"the judge errs differently for {', '.join(fired)} than for the baseline"
     else:
         state, detail = False, "sensitivity and specificity agree between the arms"
-    return Alarm(
-        name="judge errs differently by arm", fired=state, detail=detail, variants=fired
-    )
+    return Alarm(name="judge errs differently by arm", fired=state, detail=detail, variants=fired)
 
 
 def _or_none(formula: Callable[[], T]) -> T | None:

@@ -64,7 +64,8 @@ def open_source(path: Path, source: str) -> Iterator[Trials]:
         try:
             described = _describe(connection, reading)
             if source == "csv":
-                # Names and outcomes stay text; repeats and epochs are numbers where all of them are.
+                # Names and outcomes stay text; repeats and epochs are numbers where all of them
+                # are.
                 kept = [name for name, _ in described if name.strip().lower() in _TEXTS]
                 texts = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in kept)
                 reading = f"read_csv({file}, header = true, types = {{{texts}}})"
@@ -179,7 +180,9 @@ def _view(columns: dict[str, str], types: dict[str, str], reading: str) -> str:
     listed = [
         *(f"{columns[name]}::varchar as {name}" for name in NAMES),
         f"{columns['epoch']} as epoch" if "epoch" in columns else "0 as epoch",
-        f"{repeat}::bigint as repeat" if whole else f"nullif(trim({repeat}::varchar), '') as repeat",
+        f"{repeat}::bigint as repeat"
+        if whole
+        else f"nullif(trim({repeat}::varchar), '') as repeat",
         f"{outcome} as outcome",
     ]
     return f"create temp view trial as select {', '.join(listed)} from {reading}"  # noqa: S608 - names are quoted

@@ -12,8 +12,8 @@ Series = list[tuple[str, str, bool | None]]
 def pair_cells(series: Mapping[Key, Series], baseline: str) -> tuple[PairCell, ...]:
     """Pair the r-th valid trial of each variant and of control in every stratum.
 
-    Every stratum of a variant is cut at the number of pairs of its shortest one: an e-value exists at
-    complete epochs only. Strata in which an arm has no valid trial at all drop out.
+    Every stratum of a variant is cut at the number of pairs of its shortest one: an e-value exists
+    at complete epochs only. Strata in which an arm has no valid trial at all drop out.
     """
     valid = {key: _outcomes(trials) for key, trials in series.items()}
     cells = []
@@ -51,10 +51,7 @@ def discordant(series: Mapping[Key, Series], baseline: str) -> dict[str, tuple[i
             (epoch, repeat): outcome
             for epoch, repeat, outcome in series.get((baseline, *key[1:]), [])
         }
-        both = [
-            (outcome, control.get((epoch, repeat)))
-            for epoch, repeat, outcome in series[key]
-        ]
+        both = [(outcome, control.get((epoch, repeat))) for epoch, repeat, outcome in series[key]]
         b, c = found.get(key[0], (0, 0))
         found[key[0]] = (b + both.count((True, False)), c + both.count((False, True)))
     return found

@@ -8,7 +8,9 @@ import pytest
 
 from stats import quantities
 
-CASES = json.loads((Path(__file__).parent / "reference" / "stats_examples.json").read_text())["cases"]
+CASES = json.loads((Path(__file__).parent / "reference" / "stats_examples.json").read_text())[
+    "cases"
+]
 ARGUMENTS = {
     "stratified_2x2": ("strata",),
     "two_by_two": ("x1", "n1", "x0", "n0"),
