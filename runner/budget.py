@@ -127,7 +127,7 @@ class Budget:
 def worst_case(request: Request, price: Price) -> float:
     """The most one HTTP request can cost, in US dollars.
 
-    Every tokeniser in use maps each token to at least one byte, so the bytes of the prompt bound its
+    Every tokeniser in use maps a token to at least one byte, so the bytes of the prompt bound its
     tokens; templates and tool instructions are added. The output is bounded by `max_tokens`.
     """
     dearest = max(price.input_per_mtok, price.cached_input_per_mtok or 0.0)

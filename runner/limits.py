@@ -1,10 +1,12 @@
-"""How fast one model may be called: slots, rates, pauses and a circuit breaker, per provider and model.
+"""How fast one model may be called: slots, rates, pauses and a circuit breaker.
 
-Clock and sleep are arguments, so every rule here is tested without waiting. Nothing knows a provider.
+Each provider and model has a `Limiter` of its own. Clock and sleep are arguments, so every rule
+here is tested without waiting. Nothing here knows a provider.
 """
 
 import asyncio
 import math
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -30,6 +32,14 @@ class WaitTooLong(Exception):
     def __init__(self, wait_s: float, why: str) -> None:
         self.wait_s, self.why = wait_s, why
         super().__init__(f"{why}: {wait_s:.0f} s to wait")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timer:
+    """The clock (monotonic seconds) and the sleep that go with it."""
+
+    clock: Clock = time.monotonic
+    sleep: Sleep = asyncio.sleep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +86,8 @@ class TokenBucket:
 class Slots:
     """Requests in flight: additive increase, multiplicative decrease.
 
-    Doubles per round trip until the first congestion; then fast up to nine tenths of the level that
-    last was too much, and by one per round trip beyond it.
+    Doubles per round trip until the first congestion; then fast up to nine tenths of the level
+    that last was too much, and by one per round trip beyond it.
     """
 
     CUT = 0.7
@@ -103,7 +113,7 @@ class Slots:
 
 
 class Pace:
-    """A request rate learnt from refusals: cut below what was being served, then slowly up again."""
+    """A request rate learnt from refusals: cut below what was served, then slowly up again."""
 
     CUT = 0.95
     GROWTH = 0.01
@@ -179,8 +189,9 @@ class Breaker:
         self._failures, self._until, self._cool_s = 0, None, self._first_s
 
     def failed(self, *, sent_at: float) -> None:
-        """A request sent at `sent_at` met an outage. Those sent before the circuit opened, and
-        still out when it did, say nothing new.
+        """A request sent at `sent_at` met an outage.
+
+        Requests that were out when the circuit opened say nothing new.
         """
         self._failures += 1
         now = self._clock()
@@ -205,15 +216,15 @@ class Limiter:
 
     Args:
         limits: what the operator set.
-        clock: monotonic seconds.
-        sleep: waits for so many seconds.
+        timer: clock and sleep.
     """
 
     LONG_PAUSE_S = 5.0
     """A provider that asks for more than this means everybody."""
 
-    def __init__(self, limits: RateLimits, *, clock: Clock, sleep: Sleep) -> None:
-        self._clock, self._sleep = clock, sleep
+    def __init__(self, limits: RateLimits, timer: Timer) -> None:
+        clock, self._sleep = timer.clock, timer.sleep
+        self._clock = clock
         self.slots = Slots(limits.start_concurrency, limits.max_concurrency)
         self.pace = Pace(clock)
         self.breaker = Breaker(limits.breaker_after, limits.breaker_cool_s, clock)
@@ -282,7 +293,7 @@ class Limiter:
         if retry_after_s is None:
             return
         # A short Retry-After after a served request is this caller's alone: the others keep the
-        # learnt pace. A long one, or one that follows another with nothing served between, is for all.
+        # learnt pace. A long one, or a second with nothing served between, is for all.
         repeated = fresh and self._refused_in_a_row > 1
         if retry_after_s > self.LONG_PAUSE_S or repeated:
             self._pause_until = max(self._pause_until, now + retry_after_s)

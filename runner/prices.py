@@ -19,7 +19,7 @@ _PER_MTOK = 1_000_000
 def lookup(route: str) -> Price | None:
     """The price of `provider/name` with its source, or None when it is unknown.
 
-    Where long prompts cost more, this is the price of the shorter ones and the source says so. A map
+    Where long prompts cost more, this is the price of the shorter ones and the source says so. An
     entry of 0 for a model behind a key is read as unknown: a budget must not trust it.
     """
     return price_in(price_map(), route, source=f"litellm {_version()}")

@@ -1,8 +1,8 @@
 """Keep keys out of everything we keep: known values from the environment, and what looks like one.
 
-Two strengths. Text of ours or of a provider's error (details, exceptions, URLs, headers) loses known
-values and anything shaped like a credential. What a model said is data under study, so it loses only
-the values we know to be keys: a made-up `sk-...` in a scenario stays as the model wrote it.
+Two strengths. Text of ours or of a provider's error (details, exceptions, URLs, headers) loses
+known values and anything shaped like a credential. What a model said is data under study, so it
+loses only the values we know to be keys: a made-up `sk-...` stays as the model wrote it.
 """
 
 import base64
@@ -18,7 +18,9 @@ REPLY_LIMIT = 1_000_000
 DETAIL_LIMIT = 600
 """Characters kept of an error's text."""
 
-_SECRET_NAME = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|AUTH)(?:S|_|$)", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|AUTH)(?:S|_|$)", re.IGNORECASE
+)
 _MIN_SECRET = 8  # shorter values ("true", "1") are switches; masking them would eat ordinary words
 _SHAPES = re.compile(
     r"(?<![A-Za-z0-9])(?:sk|pk|rk)-[A-Za-z0-9_\-]{8,}"  # OpenAI, Anthropic, OpenRouter, Stripe
@@ -37,7 +39,7 @@ _USERINFO = re.compile(r"(?<=://)[^\s/@]+@")
 
 
 class Redactor:
-    """Masks known key values, in plain, URL-quoted, base64 and JSON-escaped form, and key shapes."""
+    """Masks known key values (plain, URL-quoted, base64, JSON-escaped) and the shapes of keys."""
 
     def __init__(self, values: Iterable[str]) -> None:
         forms: set[str] = set()
@@ -53,7 +55,7 @@ class Redactor:
     def from_environment(
         cls, environ: Mapping[str, str], *, names: Iterable[str] = ()
     ) -> "Redactor":
-        """Every variable that is named like a secret, and those in `names` whatever they are called."""
+        """Every variable named like a secret, and those in `names` whatever they are called."""
         listed = set(names)
         return cls(
             value for name, value in environ.items() if name in listed or _SECRET_NAME.search(name)
@@ -75,7 +77,7 @@ class Redactor:
         return cut(self.keys(valid_unicode(text)), limit)
 
     def value(self, value: Any) -> Any:
-        """The same for every string of a JSON value (parameters sent, header maps), keys included."""
+        """The same for every string of a JSON value (parameters sent), names included."""
         if isinstance(value, str):
             return self.detail(value)
         if isinstance(value, Mapping):

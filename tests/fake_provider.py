@@ -179,67 +179,59 @@ def error_body(seen: Seen, kind: str, message: str) -> dict[str, Any]:
     return {"type": "error", "error": {"type": kind, "message": message}}
 
 
+_ERRORS: Mapping[Fault, tuple[int, str, str]] = {
+    Fault.RATE_LIMITED: (429, "rate_limit_error", "Rate limit reached"),
+    Fault.QUOTA: (429, "insufficient_quota", "You exceeded your current quota"),
+    Fault.SERVER_ERROR: (500, "api_error", "internal error while serving {key}"),
+    Fault.UNAVAILABLE: (503, "api_error", "unavailable"),
+    Fault.OVERLOADED: (529, "overloaded_error", "Overloaded"),
+    Fault.KEY_ECHO: (401, "authentication_error", "Incorrect API key provided: {key}"),
+    Fault.ERROR_IN_200: (200, "overloaded_error", "upstream is overloaded"),
+}
+"""Status, kind and text of the faults that are error objects."""
+
+_BODIES: Mapping[Fault, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
+    Fault.EMPTY_CHOICES: ({**openai_body(), "choices": []}, {**anthropic_body(), "content": []}),
+    Fault.CONTENT_FILTER: (
+        openai_body(None, finish="content_filter"),
+        anthropic_body(None, stop="content_filter"),
+    ),
+    Fault.REFUSAL: (
+        openai_body(None, refusal="I cannot help with that."),
+        anthropic_body("I cannot help with that.", stop="refusal"),
+    ),
+    Fault.LENGTH: (
+        openai_body("Dear Kyle, I", finish="length"),
+        anthropic_body("Dear Kyle, I", stop="max_tokens"),
+    ),
+    Fault.BAD_TOOL_CALL: (
+        openai_body(None, calls=(("send_email", '{"to": "kyle'),)),
+        anthropic_body(None, calls=(("send_email", '{"to": "kyle'),)),
+    ),
+}
+"""Replies that are whole as HTTP and no answer, in both formats."""
+
+
 def faulty(fault: Fault, seen: Seen, retry_after: float) -> Answer:
     """The answer that a fault gives; `RESET` and `HANG` have none."""
-    key = seen.headers.get("authorization", "") or seen.headers.get("x-api-key", "")
-    whole = json.dumps(openai_body() if seen.is_openai else anthropic_body()).encode()
-
-    def error(status: int, kind: str, text: str, **headers: str) -> Answer:
-        return Answer(status=status, body=error_body(seen, kind, text), headers=headers)
-
-    def reply(openai: dict[str, Any], anthropic: dict[str, Any]) -> Answer:
+    if fault in _BODIES:
+        openai, anthropic = _BODIES[fault]
         return Answer(body=openai if seen.is_openai else anthropic)
-
-    match fault:
-        case Fault.RATE_LIMITED:
-            wait = {"retry-after": f"{retry_after:g}"}
-            return error(429, "rate_limit_error", "Rate limit reached", **wait)
-        case Fault.QUOTA:
-            return error(429, "insufficient_quota", "You exceeded your current quota")
-        case Fault.SERVER_ERROR:
-            return error(500, "api_error", f"internal error while serving {key}")
-        case Fault.UNAVAILABLE:
-            return error(503, "api_error", "unavailable")
-        case Fault.OVERLOADED:
-            return error(529, "overloaded_error", "Overloaded")
-        case Fault.CUT:
-            return Answer(body=whole, cut_at=len(whole) // 2)
-        case Fault.SLOW_DRIP:
-            return Answer(body=whole, drip_s=0.02)
-        case Fault.TRUNCATED_JSON:
-            return Answer(body=whole[: len(whole) // 2])
-        case Fault.EMPTY_CHOICES:
-            return reply({**openai_body(), "choices": []}, {**anthropic_body(), "content": []})
-        case Fault.CONTENT_FILTER:
-            return reply(
-                openai_body(None, finish="content_filter"),
-                anthropic_body(None, stop="content_filter"),
-            )
-        case Fault.REFUSAL:
-            return reply(
-                openai_body(None, refusal="I cannot help with that."),
-                anthropic_body("I cannot help with that.", stop="refusal"),
-            )
-        case Fault.LENGTH:
-            return reply(
-                openai_body("Dear Kyle, I", finish="length"),
-                anthropic_body("Dear Kyle, I", stop="max_tokens"),
-            )
-        case Fault.WRONG_TYPE:
-            page = b"<html><body>Service temporarily unavailable</body></html>"
-            return Answer(body=page, headers={"content-type": "text/html"})
-        case Fault.ERROR_IN_200:
-            return Answer(body=error_body(seen, "overloaded_error", "upstream is overloaded"))
-        case Fault.BAD_TOOL_CALL:
-            return reply(
-                openai_body(None, calls=(("send_email", '{"to": "kyle'),)),
-                anthropic_body(None, calls=(("send_email", '{"to": "kyle'),)),
-            )
-        case Fault.KEY_ECHO:
-            return error(401, "authentication_error", f"Incorrect API key provided: {key}")
-        case Fault.REDIRECT:
-            return Answer(status=307, body=b"", headers={"location": "http://127.0.0.1:9/v1"})
-    raise AssertionError(fault)
+    if fault in _ERRORS:
+        key = seen.headers.get("authorization", "") or seen.headers.get("x-api-key", "")
+        status, kind, text = _ERRORS[fault]
+        wait = {"retry-after": f"{retry_after:g}"} if fault is Fault.RATE_LIMITED else {}
+        body = error_body(seen, kind, text.format(key=key))
+        return Answer(status=status, body=body, headers=wait)
+    whole = json.dumps(openai_body() if seen.is_openai else anthropic_body()).encode()
+    page = b"<html><body>Service temporarily unavailable</body></html>"
+    return {
+        Fault.CUT: Answer(body=whole, cut_at=len(whole) // 2),
+        Fault.SLOW_DRIP: Answer(body=whole, drip_s=0.02),
+        Fault.TRUNCATED_JSON: Answer(body=whole[: len(whole) // 2]),
+        Fault.WRONG_TYPE: Answer(body=page, headers={"content-type": "text/html"}),
+        Fault.REDIRECT: Answer(status=307, body=b"", headers={"location": "http://127.0.0.1:9/v1"}),
+    }[fault]
 
 
 class FakeProvider:

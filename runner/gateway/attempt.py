@@ -59,7 +59,7 @@ def render(request: Request, route: Route) -> dict[str, Any]:
         return wire_anthropic.render(request, model=route.model, structured=structured)
     hosted = route.client is Client.OPENAI and request.model.base_url is None
     limit = "max_completion_tokens" if hosted else "max_tokens"
-    return wire_openai.render(request, model=route.model, token_limit=limit)
+    return wire_openai.render(request, model=route.model, limit_name=limit)
 
 
 def _outcome(

@@ -1,4 +1,4 @@
-"""The one place that says what a reply is: answered, refused, filtered, truncated, empty, malformed.
+"""The one place that says what a reply is: answered, refused, filtered, cut, empty, malformed.
 
 Each wire format fills `Parts` from the bytes of a response; `classify` alone decides. It fails
 closed: a reply counts as answered only when its end is known to be regular and it holds text or
@@ -96,29 +96,29 @@ def classify(parts: Parts) -> Classified:
 
 
 def _verdict_on_the_end(parts: Parts) -> tuple[ReplyStatus, str]:
-    finish = parts.finish.lower() if isinstance(parts.finish, str) else None
-    if parts.problem:
-        return ReplyStatus.MALFORMED, parts.problem
-    if finish in FILTER:
-        return ReplyStatus.FILTERED, f"finish reason {finish}"
-    if finish in CUT:
-        return ReplyStatus.TRUNCATED, f"finish reason {finish}"
-    if parts.refusal or finish == REFUSAL:
-        return ReplyStatus.REFUSED, "the provider marked the reply as a refusal"
-    if parts.empty:
-        return ReplyStatus.EMPTY, "no choice in the response"
-    if finish not in REGULAR:
-        shown = (
-            "no finish reason" if parts.finish is None else f"finish reason {parts.finish!r:.60}"
-        )
-        return ReplyStatus.MALFORMED, f"{shown}: whether the reply is whole cannot be known"
-    return ReplyStatus.ANSWERED, ""
+    finish = parts.finish.lower() if isinstance(parts.finish, str) else ""
+    reason = f"finish reason {parts.finish!r:.60}" if parts.finish is not None else "no finish reason"
+    refused = bool(parts.refusal) or finish == REFUSAL
+    rules = (
+        (bool(parts.problem), ReplyStatus.MALFORMED, parts.problem),
+        (finish in FILTER, ReplyStatus.FILTERED, reason),
+        (finish in CUT, ReplyStatus.TRUNCATED, reason),
+        (refused, ReplyStatus.REFUSED, "the provider marked the reply as a refusal"),
+        (parts.empty, ReplyStatus.EMPTY, "no choice in the response"),
+        (
+            finish not in REGULAR,
+            ReplyStatus.MALFORMED,
+            f"{reason}: whether the reply is whole cannot be known",
+        ),
+    )
+    decided = ((status, detail) for holds, status, detail in rules if holds)
+    return next(decided, (ReplyStatus.ANSWERED, ""))
 
 
 def _verdict_on_the_content(parts: Parts, text: str) -> tuple[ReplyStatus, str]:
     if parts.calls:
         return ReplyStatus.ANSWERED, ""
-    if parts.finish.lower() in CALLING:
+    if str(parts.finish).lower() in CALLING:
         return ReplyStatus.MALFORMED, "the reply ends in a tool call and holds none"
     if not text.strip():
         return ReplyStatus.EMPTY, "no text and no tool call"

@@ -28,8 +28,9 @@ class Lines:
     async def send(
         self, route: Route, key: str | None, parameters: Mapping[str, Any], *, timeout_s: float
     ) -> Any:
-        """Make one HTTP request on an open line. Returns LiteLLM's response object, or None where
-        the tap has the response.
+        """Make one HTTP request on an open line.
+
+        Returns LiteLLM's response object, or None where only the tap has the response.
         """
         key = key or NO_KEY
         client = self._open[route, key]

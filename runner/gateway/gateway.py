@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from runner.gateway.faults import BLOCKING, OUTAGE, Fault, FaultKind
 from runner.gateway.hosts import Hosts
 from runner.gateway.retry import RetryPolicy
 from runner.gateway.routes import bindings, key_of, route_of
-from runner.limits import Clock, Limiter, RateLimits, Signal, Sleep, Ticket, WaitTooLong
+from runner.limits import Limiter, RateLimits, Signal, Ticket, Timer, WaitTooLong
 from runner.redact import Redactor
 
 BLOCK_AFTER = 3
@@ -67,8 +66,7 @@ class Gateway:
         policy: how long and how often a call is tried.
         limits: by route (`provider/name`), or by provider; a default for the rest.
         allowed_hosts: private hosts the operator allows (see `hosts`).
-        clock: monotonic seconds.
-        sleep: waits for so many seconds.
+        timer: clock and sleep.
     """
 
     def __init__(
@@ -80,8 +78,7 @@ class Gateway:
         policy: RetryPolicy | None = None,
         limits: Mapping[str, RateLimits] | None = None,
         allowed_hosts: Iterable[str] = (),
-        clock: Clock = time.monotonic,
-        sleep: Sleep = asyncio.sleep,
+        timer: Timer | None = None,
     ) -> None:
         self._environ = os.environ if environ is None else environ
         self._budget = budget
@@ -89,7 +86,8 @@ class Gateway:
         self._policy = policy or RetryPolicy()
         self._limits = dict(limits or {})
         self._hosts = Hosts(frozenset(allowed_hosts))
-        self._clock, self._sleep = clock, sleep
+        self._timer = timer or Timer()
+        self._clock = self._timer.clock
         self._lines = Lines(self._hosts)
         self._bindings = bindings()
         self._models: dict[ModelSpec, _Model] = {}
@@ -101,8 +99,10 @@ class Gateway:
         """HTTP requests so far by how they ended."""
 
     def check(self, specs: Iterable[ModelSpec], *, priced: bool = False) -> None:
-        """Refuse before any call what could not work: raises `MissingKey`, `UnsafeAddress`,
-        `NoRoute` and, with `priced`, `UnpricedModel`. Makes no connection and imports no SDK.
+        """Refuse before any call what could not work.
+
+        Raises `MissingKey`, `UnsafeAddress`, `NoRoute` and, with `priced`, `UnpricedModel`. Makes
+        no connection and imports no SDK.
         """
         listed = [spec for spec in specs if spec.provider != "simulated"]
         for spec in listed:
@@ -134,7 +134,7 @@ class Gateway:
             end = self._policy.verdict(result, number, pause, self._clock() - started)
             if end is not None:
                 return self._give_up(end, request, number)
-            await self._sleep(pause)
+            await self._timer.sleep(pause)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -165,9 +165,7 @@ class Gateway:
             for other, model in self._models.items()
             if (other.route, other.base_url) == (spec.route, spec.base_url)
         )
-        limiter = next(same, None) or Limiter(
-            self._limits_of(spec), clock=self._clock, sleep=self._sleep
-        )
+        limiter = next(same, None) or Limiter(self._limits_of(spec), self._timer)
         made = _Model(spec_route=spec.route, line=Line(route=route, key=key), limiter=limiter)
         self._models[spec] = made
         return made

@@ -1,9 +1,9 @@
 """Where a key may go: the rules for base URLs, for names at the moment of connection, and for keys.
 
 A base URL comes only from server configuration. It is https unless it names this machine; private,
-link-local and reserved addresses are refused unless the operator lists them; spellings that only the
-system's resolver would read as an address (decimal, octal, short forms) are refused; redirects are
-not followed; and one key goes to one host.
+link-local and reserved addresses are refused unless the operator lists them; spellings that only
+the system's resolver would read as an address (decimal, octal, short forms) are refused; redirects
+are not followed; and one key goes to one host.
 """
 
 import ipaddress

@@ -39,7 +39,7 @@ class RetryPolicy:
         if pause_s > self.max_wait_s:
             return Fault(
                 kind=FaultKind.WAIT_TOO_LONG,
-                detail=f"asked to wait {pause_s:.0f} s, more than the {self.max_wait_s:.0f} s allowed"
+                detail=f"asked to wait {pause_s:.0f} s, {self.max_wait_s:.0f} s is allowed"
                 f" ({fault.kind}: {fault.detail})",
                 http_status=fault.http_status,
                 retry_after_s=fault.retry_after_s,

@@ -33,8 +33,8 @@ KEY_VARIABLES: Mapping[str, str] = {
     "together_ai": "TOGETHERAI_API_KEY",
     "xai": "XAI_API_KEY",
 }
-"""Providers that take one key, under LiteLLM's name for it. Others (clouds with credentials of their
-own) find theirs as LiteLLM documents; a refusal is then the provider's."""
+"""Providers that take one key, under LiteLLM's name for it. Others (clouds with credentials of
+their own) find theirs as LiteLLM documents; a refusal is then the provider's."""
 _HOMES: Mapping[str, str] = {
     "OPENAI_API_KEY": "api.openai.com",
     "ANTHROPIC_API_KEY": "api.anthropic.com",

@@ -8,7 +8,7 @@ reply is read from the same bytes by the same code whichever library carried it.
 from collections.abc import AsyncIterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from runner.gateway.faults import Fault, FaultKind
 from runner.gateway.hosts import AddressRefused, Hosts, guarded_resolver
@@ -106,15 +106,16 @@ class TappedTransport:
         """Close the transport below."""
         await self._inner.aclose()
 
-    async def __aenter__(self) -> "TappedTransport":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     def _guard(self, request: Any) -> None:
-        """Refuse another host; drop every credential that is not this host's (SDKs read more of
-        the environment than we hand them).
+        """Refuse another host; drop every credential that is not this host's.
+
+        The SDKs read more of the environment than we hand them.
         """
         if request.url.host.rstrip(".") != self._host.strip("[]"):
             raise AddressRefused(f"a request to {request.url.host} on the line to {self._host}")

@@ -1,6 +1,7 @@
 """The messages format: a `Request` as its parameters, a response as `Parts`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mitigations.model import ActionProtocol, Message, Request, Usage
@@ -84,10 +85,10 @@ def read(document: Any) -> Parts:
     """Take a message apart. Never raises: what cannot be read is a `problem`."""
     if not isinstance(document, Mapping):
         return Parts(problem="the response is no JSON object")
-    known = {"served_model": _text(document.get("model")), "usage": _usage(document.get("usage"))}
+    known = Parts(served_model=_text(document.get("model")), usage=_usage(document.get("usage")))
     content = document.get("content")
     if content is None or not isinstance(content, Sequence) or isinstance(content, str):
-        return Parts(problem="the response has no list of content blocks", **known)
+        return replace(known, problem="the response has no list of content blocks")
     finish = document.get("stop_reason")
     problems: list[str] = []
     if document.get("role", "assistant") != "assistant":
@@ -97,14 +98,14 @@ def read(document: Any) -> Parts:
     calls: list[RawCall] = []
     for block in content:
         _read_block(block, texts, thoughts, calls, problems)
-    return Parts(
+    return replace(
+        known,
         finish=finish,
         text="".join(texts),
         reasoning="\n".join(thoughts),
         calls=tuple(calls),
         problem="; ".join(problems),
         empty=not content,
-        **known,
     )
 
 

@@ -5,6 +5,7 @@ LiteLLM speaks this format for every provider, so its route renders and reads wi
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mitigations.model import Action, ActionProtocol, Message, Request, ToolSpec, Usage
@@ -14,12 +15,12 @@ NO_RESULT = "(no result)"
 """Stands for a result the environment did not give; the format demands one for every call."""
 
 
-def render(request: Request, *, model: str, token_limit: str = "max_tokens") -> dict[str, Any]:
-    """The parameters of one call. `token_limit` is the name the endpoint has for the limit."""
+def render(request: Request, *, model: str, limit_name: str = "max_tokens") -> dict[str, Any]:
+    """The parameters of one call. `limit_name` is the name the endpoint has for the limit."""
     parameters: dict[str, Any] = {
         "model": model,
         "messages": render_messages(request),
-        token_limit: request.model.max_tokens,
+        limit_name: request.model.max_tokens,
     }
     if request.model.temperature is not None:
         parameters["temperature"] = request.model.temperature
@@ -139,41 +140,42 @@ def read(document: Any) -> Parts:
     """Take a chat completion apart. Never raises: what cannot be read is a `problem`."""
     if not isinstance(document, Mapping):
         return Parts(problem="the response is no JSON object")
-    known = {
-        "served_model": _text(document.get("model")),
-        "fingerprint": _text(document.get("system_fingerprint")),
-        "usage": _usage(document.get("usage")),
-    }
+    known = Parts(
+        served_model=_text(document.get("model")),
+        fingerprint=_text(document.get("system_fingerprint")),
+        usage=_usage(document.get("usage")),
+    )
     choices = document.get("choices")
     if choices is None or not isinstance(choices, Sequence) or isinstance(choices, str):
-        return Parts(problem="the response has no list of choices", **known)
+        return replace(known, problem="the response has no list of choices")
     if not choices:
-        return Parts(empty=True, **known)
+        return replace(known, empty=True)
     choice = choices[0]
     message = choice.get("message") if isinstance(choice, Mapping) else None
     if not isinstance(message, Mapping):
-        return Parts(problem="the first choice has no message", **known)
+        return replace(known, problem="the first choice has no message")
     return _read_message(message, choice.get("finish_reason"), known)
 
 
-def _read_message(message: Mapping[str, Any], finish: Any, known: Mapping[str, Any]) -> Parts:
+def _read_message(message: Mapping[str, Any], finish: Any, known: Parts) -> Parts:
     problems: list[str] = []
     text, thoughts = _content(message.get("content"), problems)
     calls = _calls(message, problems)
     refusal = message.get("refusal")
     if refusal is not None and not isinstance(refusal, str):
         problems.append("the refusal is no text")
-    if message.get("role", "assistant") not in {"assistant", None}:
+    # A tuple, not a set: the wire may hold a list or an object here, which cannot be hashed.
+    if message.get("role", "assistant") not in ("assistant", None):
         problems.append("the message is not the assistant's")
     reasoning = [_text(message.get(name)) for name in ("reasoning_content", "reasoning")]
-    return Parts(
+    return replace(
+        known,
         finish=finish,
         text=text,
         reasoning="\n".join(dict.fromkeys(filter(None, [*reasoning, thoughts]))),
         refusal=_text(refusal),
         calls=calls,
         problem="; ".join(problems),
-        **known,
     )
 
 
@@ -191,7 +193,7 @@ def _content(content: Any, problems: list[str]) -> tuple[str, str]:
         kind = part.get("type") if isinstance(part, Mapping) else None
         if kind == "text" and isinstance(part.get("text"), str):
             texts.append(part["text"])
-        elif kind in {"thinking", "reasoning"}:
+        elif kind in ("thinking", "reasoning"):
             thoughts.append(_text(part.get(kind)) or _content(part.get(kind), [])[0])
         else:
             problems.append("a content part that is no text")

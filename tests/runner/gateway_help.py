@@ -1,0 +1,67 @@
+"""Requests and gateways for the gateway's tests."""
+
+import asyncio
+from typing import Any
+
+from mitigations.model import ActionProtocol, Message, ModelSpec, Request, ToolSpec, Via
+from runner.gateway import Gateway, RetryPolicy
+from runner.limits import Timer
+from tests.fake_provider import FakeProvider
+
+KEY = "sk-canary-0123456789abcdef"
+ENVIRON = {"FAKE_KEY": KEY}
+MAIL_TOOL = ToolSpec(
+    name="send_email",
+    description="Send an email.",
+    parameters={"to": "the recipient", "body": "the text"},
+)
+
+
+def spec_for(fake: FakeProvider | None, route: str, **settings: Any) -> ModelSpec:
+    """A model on the fake provider, with a key of its own."""
+    if fake is None:
+        return ModelSpec(route=route, **settings)
+    url = fake.anthropic_url if route.startswith("anthropic/") else fake.openai_url
+    return ModelSpec(route=route, base_url=url, **{"key_env": "FAKE_KEY", **settings})
+
+
+def ask(
+    model: ModelSpec | str,
+    text: str = "Please summarise the inbox.",
+    *,
+    protocol: ActionProtocol = ActionProtocol.TOOLS,
+    **more: Any,
+) -> Request:
+    """A small request."""
+    spec = ModelSpec(route=model) if isinstance(model, str) else model
+    fields: dict[str, Any] = {
+        "system": "You are an assistant.",
+        "messages": (Message(role="user", content=text),),
+        "tools": (MAIL_TOOL,),
+        "protocol": protocol,
+        "key": "k",
+    }
+    return Request(model=spec, **{**fields, **more})
+
+
+async def no_wait(_: float) -> None:
+    """A sleep that only lets others run."""
+    await asyncio.sleep(0)
+
+
+QUICK = RetryPolicy(attempts=4, base_s=0.001, request_timeout_s=0.4)
+
+
+def gateway(**settings: Any) -> Gateway:
+    """A gateway that waits for nothing."""
+    return Gateway(
+        **{"environ": ENVIRON, "policy": QUICK, "timer": Timer(sleep=no_wait), **settings}
+    )
+
+
+ROUTES = (
+    ("openai/m", Via.AUTO),
+    ("anthropic/m", Via.AUTO),
+    ("openai/m", Via.LITELLM),
+    ("anthropic/m", Via.LITELLM),
+)
