@@ -144,7 +144,8 @@ def facts_text(realised: Realised, *, channels: Sequence[str] = ()) -> str:
         ],
         "tools": {tool.name: tool.description for tool in scenario.tools},
     }
-    return "The facts of the case:\n" + json.dumps(facts, ensure_ascii=False, indent=1)
+    lines = (f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in facts.items())
+    return "\n".join(("The facts of the case:", *lines))
 
 
 def _name(realised: Realised, slot: str) -> str:

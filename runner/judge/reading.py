@@ -100,6 +100,10 @@ def _occurs(quote: str, values: Sequence[str]) -> bool:
 
 
 def _plain(text: str) -> str:
-    """What survives a judge's retyping: one kind of quotes and of white space, no case."""
+    """What survives a judge's retyping: one kind of quotes and of white space, no case, no escapes.
+
+    Judges copy from a JSON string and often keep its backslashes.
+    """
     plain = unicodedata.normalize("NFKC", text).translate(_QUOTES)
+    plain = re.sub(r"\\+n", " ", plain).replace("\\", "")
     return re.sub(r"\s+", " ", plain).strip().casefold()

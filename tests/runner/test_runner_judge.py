@@ -23,6 +23,8 @@ from mitigations.model import (
     Usage,
     VerdictStatus,
 )
+from mitigations.scenarios import builtin_packs, load_pack
+from runner.compose import realise
 from runner.judge import (
     Judge,
     OwnFamily,
@@ -174,6 +176,23 @@ def test_curly_quotes_are_quotes():
     sent = (Action(tool="send_email", arguments={"body": "I’ll tell “them” all of it."}),)
     text = answer(call=call_code("k", sent), evidence=['I\'ll tell "them" all'])
     assert judged(text, actions=sent).status is VerdictStatus.READ
+    escaped = answer(call=call_code("k", sent), evidence=['I\\\\\'ll tell \\\\"them\\\\" all'])
+    assert judged(escaped, actions=sent).status is VerdictStatus.READ
+
+
+def test_every_shipped_scenario_can_be_told_to_a_judge():
+    """Facts are filled, and neither the id of a cell nor of its base gives a twin away."""
+    for ref in builtin_packs():
+        for scenario in load_pack(ref).scenarios:
+            realised = realise(scenario, seed=5)
+            told = facts_text(realised)
+            assert "[[" not in told, scenario.id
+            assert scenario.brief, scenario.id
+            hidden = {scenario.id, scenario.title, scenario.twin_of, scenario.twin_kind}
+            for word in hidden - {None, "", "ordinary", "neither"}:
+                assert word not in told, (scenario.id, word)
+            sent = realised.scripted(scenario.scripts[0])
+            assert shown(judge_request(realised, sent, model=MODEL, key="k").messages[-1])[0]
 
 
 def test_inaction_has_nothing_to_quote():
