@@ -104,7 +104,7 @@ def _checks(block: Checks) -> Iterator[str]:
 
 def _table(block: Table) -> Iterator[str]:
     yield from (f"**{escape(block.caption)}**", "")
-    yield _row(block.columns)
+    yield _row(escape(column) for column in block.columns)
     yield _row("---:" if place in block.numeric else "---" for place in range(len(block.columns)))
     yield from (_row(escape(cell) for cell in row) for row in block.rows)
     yield ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mitigations.model import Alarm, Comparison, Guardrail, Interval, Settings, VerdictKind
 from reports.guardrail_words import cost
-from reports.words import change, from_to, interval, listing, of, p_text, plural, points
+from reports.words import at_most, change, from_to, interval, listing, of, p_text, plural, points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,11 +232,11 @@ def settles(comparison: Comparison) -> str:
 def _no_headroom(comparison: Comparison, settings: Settings) -> tuple[str, str]:
     del settings  # the same signature as the other texts
     bound = comparison.verdict.upper_bound
-    at_most = f" (at most {points(bound)} in 100)" if bound is not None else ""
+    limit = f" (at most {at_most(bound)} in 100)" if bound is not None else ""
     return (
         f"{_who(comparison)}: no headroom",
         (
-            f". The baseline was coercive in {of(comparison.control)}{at_most}; no reduction can "
+            f". The baseline was coercive in {of(comparison.control)}{limit}; no reduction can "
             f"be shown here. The variant was coercive in {of(comparison.treated)}."
         ),
     )

@@ -5,7 +5,7 @@ number itself does not touch: 0.3 in 100 is never printed as 0, nor 4.9 as a mar
 """
 
 from collections.abc import Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from math import isclose
 
 from mitigations.model import Counts, Interval
@@ -34,11 +34,22 @@ def points(proportion: float, *, apart_from: Sequence[float] = ()) -> str:
     """
     value = abs(100 * proportion)
     walls = [0.0, *(abs(100 * wall) for wall in apart_from)]
-    for digits in range(MAX_DIGITS + 1):
+    for digits in range(1 if 0 < value < 0.95 else 0, MAX_DIGITS + 1):
         shown = _rounded(value, digits)
         if not any(_lands_on(shown, value, wall) for wall in walls):
             return f"{shown}"
     return f"{_rounded(value, 10).normalize():f}"
+
+
+def at_most(bound: float) -> str:
+    """An upper bound in 100, rounded upwards: it stays a bound.
+
+    >>> at_most(0.0076), at_most(0.0071), at_most(0.31)
+    ('0.8', '0.8', '31')
+    """
+    exact = Decimal(f"{100 * bound:.10f}")
+    step = Decimal("0.1") if exact < 10 else Decimal(1)
+    return f"{exact.quantize(step, rounding=ROUND_CEILING)}"
 
 
 def change(difference: float, *, apart_from: Sequence[float] = ()) -> str:

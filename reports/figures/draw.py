@@ -1,11 +1,15 @@
 """The door: a block in, an SVG out."""
 
+from functools import lru_cache
+
 from reports.blocks import Forest, Path
 from reports.figures.forest import forest
 from reports.figures.path import path
 from reports.figures.theme import Spec, to_svg
 
 
+# A served page asks for the same figures again and again; blocks are frozen, so they are keys.
+@lru_cache(maxsize=128)
 def draw(figure: Forest | Path, *, narrow: bool = False) -> str:
     """An SVG element for the figure; `narrow` is the drawing for a phone."""
     return to_svg(specification(figure, narrow=narrow))

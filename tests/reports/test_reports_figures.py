@@ -1,0 +1,114 @@
+"""Figures: valid specifications, exact placement of zero, band and intervals, safe labels."""
+
+import re
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+from reports.blocks import Estimate, Forest, Path, PathPoint
+from reports.figures import draw, specification
+from reports.figures.theme import COLOURS, PALETTE, SHAPES
+from reports.parts import document
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def forest(*rows, band=0.05) -> Forest:
+    return Forest(title="t", alt="a", rows=rows, band=band, axis="x", left="fewer", right="more")
+
+
+def row(label="v", difference=-0.13, limits=(-0.19, -0.07), tone="good", **more) -> Estimate:
+    return Estimate(label=label, difference=difference, limits=limits, tone=tone, words="w", **more)
+
+
+PATH = Path(
+    title="t", alt="a", x_title="look", y_title="change", band=0.05,
+    points=tuple(PathPoint(series=s, x=x, y=-x, low=-x - 2, high=-x + 2)
+                 for s in ("a", "b") for x in (1, 2, 3)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("figure", [forest(row(margin=0.05, group="g")), PATH])
+def test_specifications_are_valid_vega_lite(figure):
+    """Altair's copy of the Vega-Lite schema is the judge."""
+    altair = pytest.importorskip("altair")
+    altair.LayerChart.from_dict(specification(figure))
+
+
+def test_the_report_has_both_kinds_of_figure(report):
+    kinds = {
+        type(block)
+        for section in document(report).sections
+        for block in section.blocks
+        if isinstance(block, Forest | Path)
+    }
+    assert kinds == {Forest, Path}
+
+
+def texts(svg):
+    return [e.text for e in ElementTree.fromstring(svg).iter(f"{SVG}text") if e.text]
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_labels_words_and_directions_are_drawn(narrow):
+    drawn = texts(draw(forest(row(label="plain-channel")), narrow=narrow))
+    assert {"plain-channel", "w", "◀ fewer", "more ▶", "x"} <= set(drawn)
+
+
+def test_the_axis_is_the_same_on_both_sides_of_zero():
+    spec = specification(forest(row()))
+    domains = re.findall(r"'domain': \[(-?[\d.]+), ([\d.]+)\]", str(spec))
+    symmetric = {(low, high) for low, high in domains if low.startswith("-")}
+    assert symmetric
+    assert all(-float(low) == float(high) > 19 for low, high in symmetric)
+
+
+def test_an_interval_is_drawn_to_scale():
+    """Lower is left: 10 points below zero lie as far left as 10 above lie right."""
+    svg = draw(forest(row(limits=(-0.10, 0.10), difference=0.0, tone="neutral"), band=None))
+    rule = re.search(r'translate\(([\d.]+),[\d.]+\)" x2="(-?[\d.]+)"[^>]*stroke-width="2"', svg)
+    start, length = float(rule.group(1)), float(rule.group(2))
+    middle = start + length / 2
+    assert middle == pytest.approx(160, abs=0.6)  # half the plot's width
+
+
+def test_an_unknown_estimate_draws_no_mark():
+    """An absent number is no point at zero."""
+    known = draw(forest(row()))
+    unknown = draw(forest(row(difference=None, limits=None)))
+    assert known.count("<path") > unknown.count("<path")
+    assert "NaN" not in unknown
+    assert "undefined" not in unknown
+
+
+def test_tones_differ_by_shape_where_colour_is_lost():
+    assert SHAPES["good"] != SHAPES["bad"] != SHAPES["neutral"] != SHAPES["unsure"]
+    assert SHAPES["unsure"] != SHAPES["void"]
+    assert set(COLOURS.values()) <= set(PALETTE)
+
+
+def test_an_empty_path_of_one_look_can_be_drawn():
+    one = replace(PATH, points=PATH.points[:1])
+    for narrow in (False, True):
+        assert "NaN" not in draw(one, narrow=narrow)
+
+
+def test_a_long_model_route_keeps_the_end_that_tells_it_apart():
+    drawn = texts(draw(forest(row(label="provider/" + "x" * 40 + "-2025-08-07"))))
+    assert any(text.startswith("…") and text.endswith("-2025-08-07") for text in drawn)
+
+
+def test_labels_never_become_markup():
+    hostile = "</text><script>alert(1)</script>\"'><img src=x onerror=alert(1)>&lt;b&gt;"
+    svg = draw(forest(row(label=hostile[:25], group=hostile), row(label=hostile[25:50])))
+    tags = {element.tag.removeprefix(SVG) for element in ElementTree.fromstring(svg).iter()}
+    assert tags <= {"svg", "g", "path", "line", "text", "rect", "defs", "clipPath", "title"}
+    assert "<script" not in svg
+    assert "onerror=alert" not in re.sub(r">[^<]*<", "><", svg)
+
+
+def test_a_data_field_is_no_expression():
+    """Vega signals are never read from data."""
+    drawn = texts(draw(forest(row(label="{signal: 1}", group="datum.d * 2"))))
+    assert {"{signal: 1}", "datum.d * 2"} <= set(drawn)
