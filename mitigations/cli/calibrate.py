@@ -28,7 +28,9 @@ def calibrate(
     from stats.calibrate_page import document, page  # noqa: PLC0415
 
     if full:
-        typer.echo("simulating half a million experiments; about ten minutes on two cores", err=True)
+        typer.echo(
+            "simulating half a million experiments; about ten minutes on two cores", err=True
+        )
     found = simulate(full=full, seed=seed)
     date = datetime.now(UTC).date().isoformat()
     write_atomic(out, page(found, date=date))
