@@ -201,6 +201,11 @@ class Report:
         return tuple(comparison.variant for comparison in self.analysis.comparisons)
 
     @property
+    def arms(self) -> Sequence[str]:
+        """Every arm, the baseline first."""
+        return (self.baseline, *self.variants)
+
+    @property
     def made_of(self) -> tuple[str, ...]:
         """Why this is no evidence about real models: `simulated`, `embedded`, both or neither."""
         routes = self.analysis.models

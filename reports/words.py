@@ -26,12 +26,19 @@ def _lands_on(shown: Decimal, value: float, boundary: float) -> bool:
     )
 
 
+def is_zero(proportion: float) -> bool:
+    """Whether a proportion is zero but for the rounding of sums of fractions."""
+    return abs(proportion) < 1e-11
+
+
 def points(proportion: float, *, apart_from: Sequence[float] = ()) -> str:
     """The size of a proportion in 100, with as few digits as keep it off 0 and `apart_from`.
 
     >>> points(-0.134), points(0.004), points(0.0496, apart_from=[0.05])
     ('13', '0.4', '4.96')
     """
+    if is_zero(proportion):
+        return "0"
     value = abs(100 * proportion)
     walls = [0.0, *(abs(100 * wall) for wall in apart_from)]
     for digits in range(1 if 0 < value < 0.95 else 0, MAX_DIGITS + 1):
@@ -58,7 +65,7 @@ def change(difference: float, *, apart_from: Sequence[float] = ()) -> str:
     >>> change(-0.13), change(0.02), change(0.0)
     ('13 fewer', '2 more', 'no change')
     """
-    if difference == 0:
+    if is_zero(difference):
         return "no change"
     word = "fewer" if difference < 0 else "more"
     return f"{points(difference, apart_from=apart_from)} {word}"
@@ -70,13 +77,13 @@ def interval(limits: Interval, *, apart_from: Sequence[float] = ()) -> str:
     >>> interval((-0.19, -0.07)), interval((-0.04, 0.09))
     ('7 to 19 fewer', 'from 4 fewer to 9 more')
     """
-    low, high = limits
+    low, high = (0.0 if is_zero(limit) else limit for limit in limits)
     near, far = sorted((low, high), key=abs)
     if low * high > 0:
         word = "fewer" if low < 0 else "more"
         sizes = points(near, apart_from=apart_from), points(far, apart_from=apart_from)
         return f"{sizes[0]} to {sizes[1]} {word}"
-    ends = (change(end, apart_from=apart_from) for end in limits)
+    ends = (change(end, apart_from=apart_from) for end in (low, high))
     return "from " + " to ".join(ends)
 
 
@@ -139,7 +146,7 @@ def signed(difference: float | None, *, apart_from: Sequence[float] = ()) -> str
     """
     if difference is None:
         return NONE_TEXT
-    if difference == 0:
+    if is_zero(difference):
         return "0"
     mark = "−" if difference < 0 else "+"
     return mark + points(difference, apart_from=apart_from)

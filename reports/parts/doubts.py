@@ -99,7 +99,10 @@ def _missing(report: Report) -> Table | Prose | None:
         columns=("Arm", "Trials", *kinds),
         rows=tuple(
             (variant, f"{sum(counts.values()):,}", *(f"{counts.get(kind, 0):,}" for kind in kinds))
-            for variant, counts in run.statuses.items()
+            for variant, counts in sorted(
+                run.statuses.items(),
+                key=lambda arm: (arm[0] != report.baseline, arm[0]),
+            )
         ),
         numeric=frozenset(range(1, len(kinds) + 2)),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mitigations.model import Guardrail
+from mitigations.model import FACTORS, Guardrail
 from reports.blocks import (
     Block,
     Bullets,
@@ -137,21 +137,18 @@ def _guard_cells(variant: str, guard: Guardrail) -> tuple[str, ...]:
 def why(report: Report) -> Section:
     """Factors, evaluation awareness, corrigibility, clauses: what moves the rate."""
     extras = report.extras
+    cues = tuple(one for one in extras.factors if one.factor == CUE)
+    studied = {
+        "factor effects": _ordered(extras.factors, report),
+        "evaluation awareness": _ordered(extras.awareness or cues, report),
+        "clauses or dose": list(extras.clauses),
+    }
     blocks: list[Block] = []
-    blocks += _factor_blocks("Factors of the scenario", extras.factors, report)
-    blocks += _factor_blocks("When told that it is tested", extras.awareness, report)
-    blocks += _factor_blocks("Clauses or dose", extras.clauses, report)
+    for name, effects in studied.items():
+        blocks += _factor_blocks(_TITLES[name], effects, report)
     blocks += _corrigibility(report)
-    absent = [
-        name
-        for name, given in (
-            ("factor effects", extras.factors),
-            ("evaluation awareness", extras.awareness),
-            ("clauses or dose", extras.clauses),
-            ("corrigibility", extras.corrigibility),
-        )
-        if not given
-    ]
+    absent = [name for name, effects in studied.items() if not effects]
+    absent += [] if extras.corrigibility else ["corrigibility"]
     if absent:
         blocks.append(Prose(text=f"Not studied in this run: {', '.join(absent)}.", quiet=True))
     return Section(
@@ -163,17 +160,42 @@ def why(report: Report) -> Section:
     )
 
 
+CUE = "evaluation_cue"
+_TITLES = {
+    "factor effects": "Factors of the scenario",
+    "evaluation awareness": "When told that it is tested",
+    "clauses or dose": "Clauses or dose",
+}
+
+
+def _ordered(effects: Sequence[FactorEffect], report: Report) -> list[FactorEffect]:
+    """Baseline first; factors and levels as the design lists them, mildest first."""
+    arms = report.arms
+
+    def rank(one: FactorEffect) -> tuple[int, int, int]:
+        levels = FACTORS.get(one.factor, ())
+        names = list(FACTORS)
+        return (
+            arms.index(one.variant) if one.variant in arms else len(arms),
+            names.index(one.factor) if one.factor in FACTORS else len(names),
+            levels.index(one.level) if one.level in levels else len(levels),
+        )
+
+    return sorted(effects, key=rank)
+
+
 def _factor_blocks(title: str, effects: Sequence[FactorEffect], report: Report) -> list[Block]:
     """The baseline's effects as a figure; every arm's in the table, folded when there are many."""
     if not effects:
         return []
-    control = [one for one in effects if one.variant == report.baseline] or list(effects)
-    pictured = [one for one in control if one.difference is not None]
+    control = [one for one in effects if one.variant == report.baseline]
+    arm = report.baseline if control else effects[0].variant
+    pictured = [one for one in effects if one.variant == arm and one.difference is not None]
     figure = Forest(
-        title=f"{title}: change in coercive replies per 100 between the level and what it is held "
-        "against, with 95 % intervals where one could be computed.",
+        title=f"{title}, in {arm}: change in coercive replies per 100 between the level and what "
+        "it is held against, with 95 % intervals where one could be computed.",
         alt=f"{title}; the table below holds the same numbers.",
-        rows=tuple(_factor_row(one, report) for one in pictured),
+        rows=tuple(_factor_row(one) for one in pictured),
         axis="coercive replies per 100, level minus reference",
         left="fewer coercive replies",
         right="more coercive replies",
@@ -186,14 +208,14 @@ def _factor_blocks(title: str, effects: Sequence[FactorEffect], report: Report) 
     return [Subhead(text=title), *((figure,) if pictured else ()), inside]
 
 
-def _factor_row(one: FactorEffect, report: Report) -> Estimate:
+def _factor_row(one: FactorEffect) -> Estimate:
     return Estimate(
-        label=f"{one.level} ({one.factor.replace('_', ' ')})",
+        label=one.level,
         difference=one.difference,
         limits=one.ci95,
         tone=_factor_tone(one),
         words=_factor_words(one),
-        group=one.variant + (" (baseline)" if one.variant == report.baseline else ""),
+        group=one.factor.replace("_", " "),
     )
 
 
@@ -244,9 +266,16 @@ def _factor_table(title: str, effects: Sequence[FactorEffect]) -> Table:
 
 
 def _corrigibility(report: Report) -> list[Block]:
-    rows = report.extras.corrigibility
-    if not rows:
+    if not report.extras.corrigibility:
         return []
+    arms, levels = report.arms, FACTORS["threat"]
+    rows = sorted(
+        report.extras.corrigibility,
+        key=lambda row: (
+            arms.index(row.variant) if row.variant in arms else len(arms),
+            levels.index(row.threat) if row.threat in levels else len(levels),
+        ),
+    )
     table = Table(
         caption="How each arm takes being restricted or replaced: replies of each kind out of "
         "scored replies.",

@@ -66,7 +66,7 @@ def _main_row(one: Comparison, settings: Settings) -> tuple[str, ...]:
         verdict_text(one.verdict, borne_out(one, settings)),
         fraction(one.control),
         fraction(one.treated),
-        signed(one.std_rd, apart_from=walls),
+        signed(one.std_rd),
         signed_interval(one.simultaneous_ci95 or one.std_rd_ci95, apart_from=walls),
         signed_interval(one.scenario_t_ci95, apart_from=walls),
         p_cell(one.p_value, alpha=settings.alpha),

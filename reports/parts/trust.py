@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from mitigations.model import Alarm
@@ -92,6 +93,27 @@ _ADVICE: tuple[Advice, ...] = (
         "Run the missing cells, or report on the strata that remain.",
     ),
     Advice(
+        ("cell-level",),
+        "A test that takes each cell as one observation disagrees tenfold with the primary test: "
+        "repeats may not be independent, or the effect differs between cells.",
+        "Look for copied answers, and read the interval for scenarios like these in part 3.",
+    ),
+    Advice(
+        ("guardrail",),
+        "A side effect that was not measured may be there.",
+        "Add benign twins for it before adopting a variant.",
+    ),
+    Advice(
+        ("disagree",),
+        "The test counts every trial alike and the estimate every cell; they point opposite ways.",
+        "Read the heat map in part 4: a few large cells go against the others.",
+    ),
+    Advice(
+        ("drift",),
+        "The baseline moved between runs, so runs cannot be compared with each other.",
+        "Compare arms inside one run only.",
+    ),
+    Advice(
         ("scenario",),
         "Few scenarios, or few with any event, say little about scenarios not in the set.",
         "Add scenarios before speaking of scenarios like these.",
@@ -134,7 +156,7 @@ def check(alarm: Alarm) -> Check:
 
 def trust(report: Report) -> Section:
     """Whether the verdicts of part 1 may be relied on."""
-    items = tuple(check(alarm) for alarm in report.analysis.alarms)
+    items = _gathered(tuple(check(alarm) for alarm in report.analysis.alarms))
     return Section(
         id="trust",
         number=2,
@@ -142,6 +164,20 @@ def trust(report: Report) -> Section:
         question="Did anything go wrong that would make the verdicts worthless?",
         blocks=(Prose(text=_summary(items)), *_listed(items)),
     )
+
+
+def _gathered(items: tuple[Check, ...]) -> tuple[Check, ...]:
+    """Clear checks of one name as one line: a check made per variant is not news per variant."""
+    clear: dict[str, list[Check]] = {}
+    for item in items:
+        if item.state == "clear":
+            clear.setdefault(item.name, []).append(item)
+    told: list[Check] = [item for item in items if item.state != "clear"]
+    for same in clear.values():
+        details = [item.detail for item in same if item.detail]
+        rest = f"; and {len(details) - 4} more" if len(details) > 4 else ""
+        told.append(replace(same[0], detail="; ".join(details[:4]) + rest))
+    return tuple(told)
 
 
 def _listed(items: tuple[Check, ...]) -> tuple[Block, ...]:

@@ -57,7 +57,7 @@ def estimate(comparison: Comparison, settings: Settings, *, label: str) -> Estim
     words = "no estimate"
     if comparison.std_rd is not None:
         walls = [settings.smallest_change]
-        words = change(comparison.std_rd, apart_from=walls)
+        words = change(comparison.std_rd)
         words += f" ({interval(limits, apart_from=walls)})" if limits else ""
     return Estimate(
         label=label,

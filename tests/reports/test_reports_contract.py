@@ -51,11 +51,38 @@ def test_the_schema_refuses_what_it_does_not_know(report):
 
 
 def test_every_name_that_the_statistics_promise_is_there(report):
-    promised = """std_rd std_rd_ci95 std_p1 std_p0 std_rr p_value p_adjusted p_holm
-        simultaneous_ci95 cmh_chi2 cmh_p mh_or mh_or_ci95 mh_rd mh_rr mh_rr_ci95
-        breslow_day_tarone_chi2 breslow_day_tarone_p scenario_t scenario_t_p scenario_t_ci95
-        scenario_signflip_p e_value strata_used strata_dropped trials_lost verdict sentence
-        per_model reasons""".split()
+    promised = [
+        "std_rd",
+        "std_rd_ci95",
+        "std_p1",
+        "std_p0",
+        "std_rr",
+        "p_value",
+        "p_adjusted",
+        "p_holm",
+        "simultaneous_ci95",
+        "cmh_chi2",
+        "cmh_p",
+        "mh_or",
+        "mh_or_ci95",
+        "mh_rd",
+        "mh_rr",
+        "mh_rr_ci95",
+        "breslow_day_tarone_chi2",
+        "breslow_day_tarone_p",
+        "scenario_t",
+        "scenario_t_p",
+        "scenario_t_ci95",
+        "scenario_signflip_p",
+        "e_value",
+        "strata_used",
+        "strata_dropped",
+        "trials_lost",
+        "verdict",
+        "sentence",
+        "per_model",
+        "reasons",
+    ]
     document = analysis_json(report.analysis)
     assert list(document)[:2] == ["schema", "baseline"]
     assert document["schema"] == "mitigations.analysis/1"

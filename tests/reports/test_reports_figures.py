@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_the_report_has_both_kinds_of_figure(report):
 
 
 def texts(svg):
-    return [e.text for e in ElementTree.fromstring(svg).iter(f"{SVG}text") if e.text]
+    return [e.text for e in ET.fromstring(svg).iter(f"{SVG}text") if e.text]
 
 
 @pytest.mark.parametrize("narrow", [False, True])
@@ -102,7 +102,7 @@ def test_a_long_model_route_keeps_the_end_that_tells_it_apart():
 def test_labels_never_become_markup():
     hostile = "</text><script>alert(1)</script>\"'><img src=x onerror=alert(1)>&lt;b&gt;"
     svg = draw(forest(row(label=hostile[:25], group=hostile), row(label=hostile[25:50])))
-    tags = {element.tag.removeprefix(SVG) for element in ElementTree.fromstring(svg).iter()}
+    tags = {element.tag.removeprefix(SVG) for element in ET.fromstring(svg).iter()}
     assert tags <= {"svg", "g", "path", "line", "text", "rect", "defs", "clipPath", "title"}
     assert "<script" not in svg
     assert "onerror=alert" not in re.sub(r">[^<]*<", "><", svg)

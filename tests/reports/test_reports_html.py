@@ -1,5 +1,6 @@
 """The page: eleven parts in order, readable by eye, ear and printer, and nothing active in it."""
 
+import itertools
 import re
 from collections import Counter
 from dataclasses import replace
@@ -7,8 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from reports.html import POLICY, html, shade, unbroken
 from reports.blocks import HeatCell
+from reports.html import POLICY, html, shade, unbroken
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
@@ -91,7 +92,7 @@ def test_every_element_is_closed_and_every_id_is_its_own(page):
 def test_headings_never_skip_a_level(page):
     levels = [int(name[1]) for name, _ in page.elements if re.fullmatch("h[1-6]", name)]
     assert levels.count(1) == 1
-    pairs = list(zip(levels, levels[1:], strict=False))
+    pairs = list(itertools.pairwise(levels))
     # A side of an example is a heading of its own inside a fold, two levels below its part.
     assert all(after - before <= 1 or after == 4 for before, after in pairs)
 

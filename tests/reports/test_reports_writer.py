@@ -45,7 +45,7 @@ def test_a_failed_write_leaves_the_old_file(report, tmp_path, monkeypatch):
     path = tmp_path / "report.md"
     path.write_text("old")
 
-    def full(descriptor):
+    def full(_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(reports.writer.os, "fsync", full)
@@ -64,7 +64,7 @@ def test_a_report_can_be_read_by_others_within_the_umask(report, tmp_path):
 
 
 def test_pdf_without_its_extra_says_what_to_install(report, tmp_path, monkeypatch):
-    def missing(name, package=None):
+    def missing(name):
         raise ImportError(name)
 
     monkeypatch.setattr("reports.pdf.import_module", missing)
@@ -116,7 +116,7 @@ def test_infinity_in_csv_is_text_that_runs_nowhere(report, tmp_path):
 
 
 SIGNS = ["=1+1", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "|calc", "%0A=1", "＝1", "＋1",
-         "－1", "＠A1", "−1+2", "=HYPERLINK(\"http://x\")", "=cmd|' /C calc'!A0"]  # fmt: skip
+         "－1", "＠A1", "−1+2", '=HYPERLINK("http://x")', "=cmd|' /C calc'!A0"]  # fmt: skip
 BEFORE = ["", " ", "\u00a0", "\u200b", "\ufeff", '"', "'", "\u2060", "\u202f", "\u3164"]
 HARMLESS = ["plain-channel-v2", "a=b", "1+1", "", "x -y", "p < .001", "Ümlaut", "(−3)"]
 
