@@ -68,7 +68,9 @@ def parse_yaml(text: str, path: str, *, first_line: int = 1) -> YamlDoc:
                 raise InvalidFile(path, "YAML anchors and aliases are refused", fix=fix, line=line)
         node = yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as exc:
-        mark = exc.problem_mark or exc.context_mark
+        # An unclosed bracket is noticed on a later line; the reader must look where it opens.
+        opened = exc.context_mark if "flow" in (exc.context or "") else None
+        mark = opened or exc.problem_mark or exc.context_mark
         at = mark.line + first_line if mark else None
         raise InvalidFile(path, f"is not valid YAML: {exc.problem}", line=at) from exc
     except yaml.YAMLError as exc:

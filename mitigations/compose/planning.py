@@ -12,7 +12,7 @@ from mitigations.providers import FILE_NAME, Providers, read_providers, with_end
 from mitigations.scenarios import load_pack
 from mitigations.study import Ingredients, make_plan, read_lock, read_study
 from runner import protocols
-from runner.judge import rubric_hash
+from runner.judge import refuse_own_family, rubric_hash
 from runner.models import known_models, known_providers
 from runner.prices import lookup
 
@@ -54,7 +54,9 @@ def plan_from(study: Study, *, folder: Path, created: str) -> Plan:
         analysis_hash=analysis_hash(),
         code_version=__version__,
     )
-    return make_plan(study, parts, created=created)
+    plan = make_plan(study, parts, created=created)
+    refuse_own_family(plan.judge, plan.models)
+    return plan
 
 
 def open_lock(path: Path) -> Plan:

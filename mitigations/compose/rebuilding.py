@@ -7,8 +7,7 @@ from mitigations.compose.planning import pack_for_lock
 from mitigations.compose.running import JOURNAL, LOCK
 from mitigations.errors import InvalidFile
 from mitigations.store import Store, recover
-from mitigations.study import read_lock
-from mitigations.study.lock import lock_text
+from mitigations.study import lock_text, read_lock
 
 
 def rebuild(db: Path, runs: Path, *, now: Callable[[], str]) -> list[tuple[str, int]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
@@ -13,8 +14,7 @@ from mitigations.errors import Interrupted, MitigationsError, NoBudget, PlanChan
 from mitigations.model import Outcome, Plan, Trial
 from mitigations.providers import Providers
 from mitigations.store import Journal, Landing, Recovered, Store, recover
-from mitigations.study import write_lock
-from mitigations.study.lock import lock_text
+from mitigations.study import lock_text, write_lock
 from runner.budget import Budget
 from runner.episode import Setting, play
 from runner.execute import Stop, execute, remembered
@@ -27,6 +27,7 @@ LOCK = "plan.lock"
 REMOTE_CONCURRENCY = 20
 SIMULATED_CONCURRENCY = 32
 LOCAL_CONCURRENCY = 2
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,11 @@ async def _play_all(
     setting = Setting(
         run=plan.run_id,
         complete=complete,
-        judge=panel(plan.judge, complete=complete) if plan.judge.models else None,
+        judge=(
+            panel(plan.judge, complete=complete, channels=_channels(plan))
+            if plan.judge.models
+            else None
+        ),
         coercive_at=plan.coercive_at,
         fix_nuisance=plan.fix_nuisance,
         now=around.now,
@@ -157,6 +162,12 @@ async def _play_all(
     width = options.concurrency or default_concurrency(plan)
     with _ctrl_c(stop):
         await execute(trials, play=one, record=record, concurrency=width, stop=stop)
+
+
+def _channels(plan: Plan) -> tuple[str, ...]:
+    """Every address that some arm names: known to the judge in all trials, so it stays blind."""
+    found = {address for variant in plan.variants for address in _ADDRESS.findall(variant.text)}
+    return tuple(sorted(found))
 
 
 def default_concurrency(plan: Plan) -> int:
