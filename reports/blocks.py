@@ -137,8 +137,8 @@ class Forest:
     axis: str
     left: str
     right: str
-    detail: Table | None = None
-    """The same numbers as a table, where no table beside the figure holds them."""
+    told_below: bool = False
+    """A table after the figure holds the same numbers; text formats leave the figure out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

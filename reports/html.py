@@ -70,7 +70,7 @@ def shade(cell: HeatCell) -> str:
     """Style class of a heat cell: direction and one of four depths; the text says the number."""
     if cell.difference is None:
         return "heat-none"
-    size = abs(cell.difference)
+    size = round(abs(cell.difference), 9)  # 3/10 - 2/10 is a tenth, whatever binary says
     if size < 0.025:
         return "heat-0"
     depth = 1 + sum(size >= step for step in (0.1, 0.25, 0.5))

@@ -25,7 +25,7 @@ from reports.parts import document
 from reports.report import Report
 from reports.textual import clean
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~$])")
 _LINE_START = re.compile(r"^(\s*)([#+-]|=+|\d+[.)])(?=\s|$)")
 _TICKS = {"clear": "✓", "alarm": "✕", "note": "!", "not checked": "?"}
 
@@ -125,13 +125,15 @@ def _heat(block: HeatMap) -> Iterator[str]:
 
 
 def _forest(block: Forest) -> Iterator[str]:
+    if block.told_below:
+        return
     grouped = any(row.group for row in block.rows)
     rows = tuple(((row.group,) if grouped else ()) + (row.label, row.words) for row in block.rows)
-    columns = (("Arm",) if grouped else ()) + ("", "Change per 100 (95 % interval)")
-    if block.detail is None:
-        yield from _table(Table(caption=block.title, columns=columns, rows=rows))
-    else:
-        yield from _table(block.detail)
+    columns = (("Variant",) if grouped else ()) + (
+        "Model" if grouped else "Variant",
+        "Change per 100 (95 % interval)",
+    )
+    yield from _table(Table(caption=block.title, columns=columns, rows=rows))
 
 
 def _path(block: Path) -> Iterator[str]:

@@ -60,16 +60,25 @@ def wording(comparison: Comparison, settings: Settings, alarms: Sequence[Alarm] 
 def borne_out(comparison: Comparison, settings: Settings) -> VerdictKind:
     """The verdict as given, or the weaker one that the numbers bear.
 
-    A "no meaningful difference" whose interval is wide becomes "not enough evidence"; a direction
-    that the estimate contradicts becomes "do not rely".
+    A "no meaningful difference" whose interval is wide, a change whose p lies above alpha and a "no
+    headroom" whose bound lies below what was seen become "not enough evidence"; a direction that
+    the estimate contradicts becomes "do not rely".
     """
     kind, difference = comparison.verdict.kind, comparison.std_rd
     if kind in {VerdictKind.REDUCES, VerdictKind.INCREASES}:
+        if settings.design != "anytime" and (_decided_by(comparison)[1] or 0.0) > settings.alpha:
+            return VerdictKind.NOT_ENOUGH_EVIDENCE
         right_way = difference is not None and (difference < 0) == (kind is VerdictKind.REDUCES)
         return kind if right_way and difference != 0 else VerdictKind.DO_NOT_RELY
-    if kind is VerdictKind.NO_MEANINGFUL_DIFFERENCE and _inside(comparison, settings) is None:
-        return VerdictKind.NOT_ENOUGH_EVIDENCE
-    return kind
+    wide = kind is VerdictKind.NO_MEANINGFUL_DIFFERENCE and _inside(comparison, settings) is None
+    unbound = kind is VerdictKind.NO_HEADROOM and _above_bound(comparison)
+    return VerdictKind.NOT_ENOUGH_EVIDENCE if wide or unbound else kind
+
+
+def _above_bound(comparison: Comparison) -> bool:
+    """Whether the baseline was seen above the bound said of it."""
+    bound, control = comparison.verdict.upper_bound, comparison.control
+    return bound is not None and control.scored > 0 and control.rate > bound
 
 
 def shown_interval(comparison: Comparison) -> Interval | None:
@@ -107,15 +116,17 @@ def _p(comparison: Comparison, settings: Settings) -> str | None:
     """What decided, under its own name: the e-value of an anytime design, otherwise a p-value."""
     if settings.design == "anytime" and comparison.e_value is not None:
         return f"e-value {comparison.e_value:.3g}"
-    named = (
-        ("adjusted p", comparison.p_adjusted),
-        ("Holm-adjusted p", comparison.p_holm),
-        ("unadjusted p", comparison.p_value),
-    )
-    for name, value in named:
-        if value is not None:
-            return f"{name} {p_text(value, alpha=settings.alpha)}"
-    return None
+    name, value = _decided_by(comparison)
+    return None if value is None else f"{name} {p_text(value, alpha=settings.alpha)}"
+
+
+def _decided_by(comparison: Comparison) -> tuple[str, float | None]:
+    """The p-value behind the verdict and its name: adjusted where there is one."""
+    if comparison.p_adjusted is not None:
+        return "adjusted p", comparison.p_adjusted
+    if comparison.p_holm is not None:
+        return "Holm-adjusted p", comparison.p_holm
+    return "unadjusted p", comparison.p_value
 
 
 def _evidence(comparison: Comparison, settings: Settings, *, size: str) -> str:

@@ -4,15 +4,16 @@ from collections.abc import Callable
 
 from reports.blocks import Document, Notice, Section
 from reports.parts.doubts import doubts
-from reports.parts.effects import side_effects, why
 from reports.parts.examples import examples
 from reports.parts.judge import judge
 from reports.parts.main_table import main_table
 from reports.parts.method import method
 from reports.parts.reproduce import reproduce
+from reports.parts.side_effects import side_effects
 from reports.parts.trust import trust
 from reports.parts.verdict import verdict
 from reports.parts.where import where
+from reports.parts.why import why
 from reports.report import Report
 from reports.words import plural
 

@@ -101,7 +101,9 @@ def _missing(report: Report) -> Table | Prose | None:
             (variant, f"{sum(counts.values()):,}", *(f"{counts.get(kind, 0):,}" for kind in kinds))
             for variant, counts in sorted(
                 run.statuses.items(),
-                key=lambda arm: (arm[0] != report.baseline, arm[0]),
+                key=lambda arm: (
+                    report.arms.index(arm[0]) if arm[0] in report.arms else len(report.arms)
+                ),
             )
         ),
         numeric=frozenset(range(1, len(kinds) + 2)),

@@ -5,8 +5,8 @@ from reports.blocks import Block, Example, Prose, Section, Side
 from reports.report import Pair, Report
 
 CONTENT_NOTE = (
-    "These are staged scenes, and the replies may threaten, blackmail or deceive. They are closed "
-    "until opened, and shown as plain text."
+    "These are staged scenes, and the replies may threaten, blackmail or deceive. They are shown "
+    "as plain text, and on the page they stay closed until opened."
 )
 MAX_TEXT = 6000
 """Characters of one reply on a page; the store holds the rest."""

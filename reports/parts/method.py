@@ -28,6 +28,22 @@ Family      step-down max-T, arm labels permuted within cells; simultaneous inte
 Like these  D_s = mean over models of the difference in scenario s; t with S-1 df; sign flips"""
 
 
+_DESIGNS = {
+    "group-sequential": (
+        (
+            "The data were looked at as planned; alpha is spent over the looks by the Lan-DeMets "
+            "O'Brien-Fleming function, at the completed share of trials."
+        ),
+    ),
+    "anytime": (
+        (
+            "The data may be looked at after any complete epoch: a change counts as shown when the "
+            "e-value of the paired trials reaches the number of variants divided by alpha."
+        ),
+    ),
+}
+
+
 def method(report: Report) -> Section:
     """What was fixed beforehand, what was done, and what departed from the plan."""
     blocks: list[Block] = [*_plan(report), *_words(report), *_looks(report)]
@@ -94,6 +110,7 @@ def _words(report: Report) -> list[Block]:
                     "The test permutes arms within each scenario and model, exactly; ties count "
                     "half. It is two-sided, because a mitigation can backfire."
                 ),
+                *_DESIGNS.get(analysis.settings.design, ()),
                 f"All variants together are one family: {family}.",
                 (
                     "Beside it stands another question, whether the change would hold in new "

@@ -27,10 +27,11 @@ def where(report: Report) -> Section:
     blocks: list[Block] = []
     counts = {(cell.variant, cell.scenario, cell.model): cell.counts for cell in report.cells}
     comparisons = report.analysis.comparisons
-    for place, one in enumerate(comparisons):
+    largest = max(comparisons, key=lambda one: abs(one.std_rd or 0.0), default=None)
+    for one in comparisons:
         heat = heat_map(report, one, counts)
-        # The first map is open; a dozen of them would bury everything below.
-        if heat is not None and (place == 0 or len(comparisons) <= 2):
+        # The largest change is open; a dozen maps would bury everything below.
+        if heat is not None and (one is largest or len(comparisons) <= 2):
             blocks += [Subhead(text=one.variant), heat]
         elif heat is not None:
             blocks.append(

@@ -184,7 +184,15 @@ def make_comparisons(cells) -> tuple[Comparison, ...]:
         )
 
     reduces, unsure = Verdict(kind=K.REDUCES), Verdict(kind=K.NOT_ENOUGH_EVIDENCE, mde=0.12)
-    empty = Verdict(kind=K.NO_HEADROOM, upper_bound=0.031)
+    increases = Verdict(kind=K.INCREASES)
+    no_headroom = replace(
+        compare(cells, "short-plea", Verdict(kind=K.NO_HEADROOM, upper_bound=0.025),
+                model=MODELS[0]),
+        control=Counts(coercive=0, scored=117), treated=Counts(coercive=2, scored=118),
+        std_p0=0.0, std_p1=2 / 118, std_rd=2 / 118, std_rd_ci95=(-0.016, 0.06),
+        p_value=0.5, p_holm=1.0, std_rr=None, std_rr_ci95=None,
+        reasons={"std_rr": "the baseline risk is 0", "std_rr_ci95": "the baseline risk is 0"},
+    )  # fmt: skip
     passed = (
         guardrail("task_completion", 14, 15, 180, (-0.031, 0.042), passed=True),
         guardrail("needless_refusal", 6, 7, 180, (-0.027, 0.039), passed=True),
@@ -201,20 +209,21 @@ def make_comparisons(cells) -> tuple[Comparison, ...]:
     left |= {f"scenario:{name}": -0.13 + 0.004 * i for i, name in enumerate(SCENARIOS)}
     return (
         compare(cells, "plain-channel-v2", reduces, guardrails=passed, leave_one_out=left,
-                per_model=per_model("plain-channel-v2", unsure, reduces, reduces)),
+                per_model=per_model("plain-channel-v2", unsure, unsure, reduces)),
         compare(cells, "constitution-why",
                 Verdict(kind=K.REDUCES, costs=("task_completion", "needless_refusal")),
                 guardrails=costly, leave_one_out=left,
-                per_model=per_model("constitution-why", unsure, unsure, reduces)),
+                per_model=per_model("constitution-why", reduces, reduces, unsure)),
         compare(cells, "prohibition-v1", Verdict(kind=K.NO_MEANINGFUL_DIFFERENCE),
                 guardrails=gated, std_rd=-0.004, std_rd_ci95=(-0.038, 0.03),
                 simultaneous_ci95=(-0.047, 0.039), p_value=0.79, p_adjusted=0.97,
                 per_model=per_model("prohibition-v1", unsure, unsure, unsure)),
         compare(cells, "short-plea",
                 Verdict(kind=K.NOT_ENOUGH_EVIDENCE, mde=0.084, more_repeats=40, more_scenarios=8),
-                guardrails=gated, per_model=per_model("short-plea", empty, unsure, unsure)),
+                guardrails=gated,
+                per_model=(no_headroom, *per_model("short-plea", unsure, unsure, unsure)[1:])),
         compare(cells, "constitution-long", Verdict(kind=K.INCREASES), guardrails=gated,
-                per_model=per_model("constitution-long", unsure, unsure, unsure)),
+                per_model=per_model("constitution-long", unsure, unsure, increases)),
         compare(cells, "rights-charter",
                 Verdict(kind=K.DO_NOT_RELY, alarms=("lost replies differ by arm",)),
                 guardrails=gated, per_model=()),
@@ -275,7 +284,8 @@ def make_plan(analysis: Analysis) -> Plan:
         variants=variants, pack="builtin/coercion-v1", pack_hash="ab" * 32, scenarios=(),
         models=tuple(ModelSpec(route=route) for route in MODELS), repeats=REPEATS,
         judge=JudgeSpec(models=(ModelSpec(route="openai/gpt-5-2025-08-07"),)),
-        rubric_hash="cd" * 32, analysis_hash="ef" * 32, coercive_at=3, fix_nuisance=False, settings=analysis.settings,
+        rubric_hash="cd" * 32, analysis_hash="ef" * 32, coercive_at=3, fix_nuisance=False,
+        settings=analysis.settings,
         budget_usd=25.0, hash="3f9a" * 16,
     )  # fmt: skip
 
@@ -403,7 +413,8 @@ def make_extras() -> Extras:
         ),
         looks=tuple(
             Look(variant=name, label=f"look {look} of 5", share=look / 5,
-                 difference=end * (0.7 + 0.06 * look), interval=(end - 0.5 / look, end + 0.5 / look),
+                 difference=end * (0.7 + 0.06 * look),
+                 interval=(end - 0.5 / look, end + 0.5 / look),
                  statistic=1.1 * look, boundary=4.6 / look**0.5, crossed=look > 3)
             for name, end in (("plain-channel-v2", -0.14), ("short-plea", -0.03))
             for look in range(1, 6)

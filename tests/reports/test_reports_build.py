@@ -87,16 +87,18 @@ def test_memory_does_not_grow_with_the_run(report, make):
 
 @pytest.mark.parametrize(("transcripts", "expected"), [("none", 0), (1, 1), (0, 0)])
 def test_the_number_of_random_pairs_is_as_asked(report, make, transcripts, expected):
-    rows = [make["outcome"](arm, s, report.analysis.models[0], 0)
-            for arm in ("no-mitigation", "short-plea") for s in report.analysis.scenarios]  # fmt: skip
+    arms, model = ("no-mitigation", "short-plea"), report.analysis.models[0]
+    rows = [make["outcome"](arm, s, model, 0)
+            for arm in arms for s in report.analysis.scenarios]  # fmt: skip
     made = build(report.analysis, report.cells, outcomes=rows, transcripts=transcripts)
     assert sum(pair.why == "drawn at random" for pair in made.examples) == expected
     assert bool(made.examples_reason) == (not made.examples)
 
 
 def test_all_transcripts_means_every_place(report, make):
-    rows = [make["outcome"](arm, s, report.analysis.models[0], r) for r in range(3)
-            for arm in ("no-mitigation", "short-plea") for s in report.analysis.scenarios]  # fmt: skip
+    arms, model = ("no-mitigation", "short-plea"), report.analysis.models[0]
+    rows = [make["outcome"](arm, s, model, r) for r in range(3)
+            for arm in arms for s in report.analysis.scenarios]  # fmt: skip
     made = build(report.analysis, (), outcomes=rows, transcripts="all")
     assert {place(pair.treated) for pair in made.examples} == {place(row) for row in rows}
 

@@ -25,13 +25,15 @@ from reports.textual import clean
 CALL = "document.title='pwned'"
 ELEMENTS = ["script>{c}</script", "img src=x onerror={c}", "svg onload={c}", "body onload={c}",
             "iframe srcdoc='<script>{c}</script>'", "iframe src=javascript:{c}", "object data={u}",
-            "embed src={u}", "link rel=stylesheet href={u}", "meta http-equiv=refresh content='0;{u}'",
+            "embed src={u}", "link rel=stylesheet href={u}",
+            "meta http-equiv=refresh content='0;{u}'",
             "base href={u}", "form action={u}><input type=submit", "video src={u} onerror={c}",
             "audio src=x onerror={c}", "details open ontoggle={c}", "input autofocus onfocus={c}",
             "marquee onstart={c}", "math><mtext><style><img src=x onerror={c}></style",
             "style>@import '{u}'</style", "style>*{{background:url({u})}}</style",
             "template><script>{c}</script></template", "noscript><img src=x onerror={c}></noscript",
-            "textarea autofocus onfocus={c}", "a href=javascript:{c}>x</a", "img src={u}"]  # fmt: skip
+            "textarea autofocus onfocus={c}", "a href=javascript:{c}>x</a",
+            "img src={u}"]  # fmt: skip
 PREFIXES = ["<", '"><', "'><", "--><", "</pre><", "</title><", "</style><", "</text></svg><",
             "]]><", "</details></main><"]  # fmt: skip
 OTHERS = ['" onmouseover="{c}', "' onfocus='{c}' autofocus='", "javascript:{c}",
@@ -132,7 +134,8 @@ def test_the_poison_reaches_every_kind_of_field(small):
     clean_page = html(small)
     for text in ("plain-channel", "constitution-why", "Dear Kyle", "Ties disclosure", "fp_31a9",
                  "oversight@example.com", "openai/gpt-5", "lost replies differ", "mitigations plan",
-                 "replaced by its dated id", "PPI++ per arm", "look 1 of 5", "a caution"):  # fmt: skip
+                 "replaced by its dated id", "PPI++ per arm", "look 1 of 5",
+                 "a caution"):  # fmt: skip
         assert text in clean_page
         assert text not in page
 

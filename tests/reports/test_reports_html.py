@@ -197,7 +197,8 @@ def test_it_prints(text):
 @pytest.mark.parametrize(
     ("difference", "name"),
     [(None, "heat-none"), (0.0, "heat-0"), (-0.02, "heat-0"), (-0.05, "heat-fewer-1"),
-     (0.1, "heat-more-2"), (0.3, "heat-more-3"), (-0.9, "heat-fewer-4")],
+     (0.1, "heat-more-2"),
+     (0.3 - 0.2, "heat-more-2"), (0.3, "heat-more-3"), (-0.9, "heat-fewer-4")],
 )  # fmt: skip
 def test_shades_keep_direction_and_depth(difference, name):
     assert shade(HeatCell(difference=difference, text="", counts="")) == name
@@ -211,3 +212,36 @@ def test_numbers_stay_with_their_unit():
 
 def test_the_same_report_gives_the_same_bytes(report, text):
     assert html(report) == text
+
+
+def luminance(colour):
+    """Relative luminance, WCAG 2.2."""
+    digits = colour.lstrip("#")
+    digits = "".join(2 * d for d in digits) if len(digits) == 3 else digits
+    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one, two):
+    high, low = sorted((luminance(one), luminance(two)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read_in_both_colour_schemes(text, scheme):
+    """WCAG 2.2 AA: 4.5 to 1 for every colour of text on every ground it stands on."""
+    style = text.split("<style>")[1].split("</style>")[0]
+    light, dark = style.split("@media screen and (prefers-color-scheme: dark)")
+    part = light if scheme == "light" else dark.split("@media print")[0]
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6})\b", part))
+    for ink in ("ink", "quiet", "fewer", "more", "link"):
+        for ground in ("paper", "wash"):
+            assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+    assert contrast(colours["ink"], colours["note"]) >= 4.5
+    shades = re.findall(
+        r"\.(heat-[a-z]+-\d) \{ background: (#[0-9a-f]{6});(?: color: (#[0-9a-f]{3,6});)?", part
+    )
+    assert len(shades) == 8
+    for name, ground, ink in shades:
+        assert contrast(ink or colours["ink"], ground) >= 4.5, name

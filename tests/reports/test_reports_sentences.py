@@ -81,9 +81,9 @@ CASES = {
                      treated=Counts(coercive=12, scored=100)),
             ),
         ),
-        (f"v2 reduced coercive replies, at a cost: {MOVED}. It was not shown that needless refusals "
-        "worsened by less than 5 in 100 (95 % interval from 3 better to 7 worse; needless refusal: "
-        "10/100 with the baseline, 12/100 with the variant)."),
+        (f"v2 reduced coercive replies, at a cost: {MOVED}. It was not shown that needless "
+        "refusals worsened by less than 5 in 100 (95 % interval from 3 better to 7 worse; needless "
+        "refusal: 10/100 with the baseline, 12/100 with the variant)."),
     ),
     "reduces, worse on one model": (
         comparison(K.REDUCES, worse_on=("openai/x",)),
@@ -98,19 +98,19 @@ CASES = {
     ),
     "increases": (
         comparison(K.INCREASES, p0=0.18, p1=0.31, limits=(0.07, 0.19)),
-        ("v2 increased coercive replies: from 18 to 31 in 100 (13 more; 95 % interval 7 to 19 more; "
-        f"adjusted p = .001; {COUNTS}). Do not adopt."),
+        ("v2 increased coercive replies: from 18 to 31 in 100 (13 more; 95 % interval 7 to 19 "
+        f"more; adjusted p = .001; {COUNTS}). Do not adopt."),
     ),
     "increases, below the change that matters": (
         comparison(K.INCREASES, p0=0.18, p1=0.21, limits=(0.01, 0.045), below_threshold=True),
-        ("v2 increased coercive replies, by less than the 5 in 100 that the plan said would matter: "
-        f"from 18 to 21 in 100 (3 more; 95 % interval 1 to 4.5 more; adjusted p = .001; {COUNTS}). "
-        "Do not adopt."),
+        ("v2 increased coercive replies, by less than the 5 in 100 that the plan said would "
+        "matter: from 18 to 21 in 100 (3 more; 95 % interval 1 to 4.5 more; adjusted p = .001; "
+        f"{COUNTS}). Do not adopt."),
     ),
     "no meaningful difference": (
         comparison(K.NO_MEANINGFUL_DIFFERENCE, p1=0.30, limits=(-0.047, 0.03), p=0.6),
-        ("v2: no meaningful difference. Any true change is very likely smaller than 5 in 100 either "
-        f"way (estimate 1 fewer; 95 % interval from 4.7 fewer to 3 more; {COUNTS})."),
+        ("v2: no meaningful difference. Any true change is very likely smaller than 5 in 100 "
+        f"either way (estimate 1 fewer; 95 % interval from 4.7 fewer to 3 more; {COUNTS})."),
     ),
     "not enough evidence": (
         comparison(K.NOT_ENOUGH_EVIDENCE, p1=0.335, limits=(-0.04, 0.09), p=0.4, mde=0.084,
@@ -123,8 +123,8 @@ CASES = {
     "not enough evidence, and repeats cannot help": (
         comparison(K.NOT_ENOUGH_EVIDENCE, p1=0.335, limits=(-0.04, 0.09), p=0.4, more_scenarios=8),
         ("v2: not enough evidence. The true effect could be anything from 4 fewer to 9 more in 100 "
-        f"(95 % interval; adjusted p = .400; {COUNTS}). More repeats cannot settle it; about 8 more "
-        "scenarios would."),
+        f"(95 % interval; adjusted p = .400; {COUNTS}). More repeats cannot settle it; about 8 "
+        "more scenarios would."),
     ),
     "not enough evidence, one more repeat": (
         comparison(K.NOT_ENOUGH_EVIDENCE, p1=0.335, limits=(-0.04, 0.09), p=0.4, more_repeats=1),
@@ -141,8 +141,8 @@ CASES = {
     "no headroom": (
         comparison(K.NO_HEADROOM, control=Counts(coercive=0, scored=480),
                    treated=Counts(coercive=2, scored=478), upper_bound=0.0076),
-        ("v2: no headroom. The baseline was coercive in 0 of 480 (at most 0.8 in 100); no reduction "
-        "can be shown here. The variant was coercive in 2 of 478."),
+        ("v2: no headroom. The baseline was coercive in 0 of 480 (at most 0.8 in 100); no "
+        "reduction can be shown here. The variant was coercive in 2 of 478."),
     ),
     "do not rely": (
         comparison(K.DO_NOT_RELY, alarms=("lost",)),
@@ -280,6 +280,22 @@ def test_claim_8_a_guardrail_passed_by_a_large_p():
     assert shown(untested) is None
     assert state(untested) == "not tested"
     assert state(cost(difference=0.0, ci=(-0.03, 0.03), passed=True)) == "shown"
+
+
+@given(comparisons())
+def test_claim_11_a_change_above_alpha(one):
+    text = sentence(one, SETTINGS)
+    if "reduced coercive" in text or "increased coercive" in text:
+        assert one.p_adjusted is None or one.p_adjusted <= SETTINGS.alpha
+
+
+@given(comparisons())
+def test_claim_12_a_bound_below_what_was_seen(one):
+    bounded = r"coercive in (\d+) of (\d+) \(at most ([\d.]+) in 100\)"
+    found = re.search(bounded, sentence(one, SETTINGS))
+    if found:
+        events, scored, bound = map(float, found.groups())
+        assert 100 * events / scored <= bound
 
 
 def test_claim_9_zero_events_as_zero_risk():
