@@ -1,6 +1,7 @@
 """`mitigations demo`: the whole loop without a key, ending with the verdict and the report."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -32,5 +33,5 @@ def demo(
     for sentence in made.sentences:
         here.say(sentence)
     if here.json:
-        typer.echo(made.json)
+        typer.echo(json.dumps(made.json, ensure_ascii=False))
     here.say(f"Report: {made.html}")

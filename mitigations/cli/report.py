@@ -1,7 +1,8 @@
 """`mitigations report [RUN]`: the significance report, format by extension."""
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -38,16 +39,18 @@ def report(
         )
     reports.write(made, output)
     if here.json:
-        typer.echo(reports.report_json(made))
+        typer.echo(json.dumps(reports.report_json(made), ensure_ascii=False))
         return
     for comparison in made.analysis.comparisons:
         here.say(reports.sentence(comparison, made.analysis.settings))
     here.say(f"Report: {output}")
 
 
-def _transcripts(text: str) -> "int | str":
-    if text in {"none", "all"}:
-        return text
+def _transcripts(text: str) -> "int | Literal['none', 'all']":
+    if text == "none":
+        return "none"
+    if text == "all":
+        return "all"
     if text.isascii() and text.isdigit():
         return int(text)
     raise typer.BadParameter("give a number, `none` or `all`", param_hint="--transcripts")

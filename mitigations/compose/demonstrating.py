@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import reports
 from mitigations.compose.planning import plan_from
@@ -21,7 +22,8 @@ class Shown:
 
     sentences: tuple[str, ...]
     html: Path
-    json: str
+    json: dict[str, Any]
+    """The report for programs."""
 
 
 def demo_plan(*, simulated: bool, seed: int, created: str) -> Plan:
