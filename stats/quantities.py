@@ -29,6 +29,7 @@ from stats.two_by_two import boschloo_p, newcombe_interval
 __all__ = [
     "agreement_table",
     "cells",
+    "clustered_quantities",
     "dunnett_critical",
     "e_value",
     "judge_error",
@@ -153,18 +154,38 @@ def cells(
     columns: Sequence[str] = ("scenario", "x1", "n1", "x0", "n0"),
 ) -> Quantities:
     """Clustered inference, clusters = scenarios; rows in the order of `columns`."""
-    table = strata_from_rows([dict(zip(columns, row, strict=True)) for row in rows])
-    found: dict[str, Callable[[], Any]] = {
-        name: lambda name=name: getattr(clustered_difference(table), name)  # type: ignore[misc] # a default binds the loop variable
-        for name in _CLUSTERED
-    }
+    found = clustered_quantities(rows, columns)
+    table = _table(rows, columns)
     for structure in ("independence", "exchangeable"):
-        exchangeable = structure == "exchangeable"
-        found[f"gee_{structure}_logit"] = lambda e=exchangeable: gee(table, exchangeable=e).logit  # type: ignore[misc] # the same
-        found[f"gee_{structure}_robust_se"] = (
-            lambda e=exchangeable: gee(table, exchangeable=e).robust_se  # type: ignore[misc] # the same
-        )
-    return collect(found)
+        part = _gee_quantities(table, structure)
+        found = _merge(found, part)
+    return found
+
+
+def clustered_quantities(
+    rows: Sequence[Sequence[float]],
+    columns: Sequence[str] = ("scenario", "x1", "n1", "x0", "n0"),
+) -> Quantities:
+    """The least-squares part of `cells`, which needs no statsmodels."""
+    table = _table(rows, columns)
+    try:
+        found = clustered_difference(table)
+    except Undefined as exc:
+        return {**dict.fromkeys(_CLUSTERED), "reasons": dict.fromkeys(_CLUSTERED, str(exc))}
+    return {**{name: getattr(found, name) for name in _CLUSTERED}, "reasons": {}}
+
+
+def _table(rows: Sequence[Sequence[float]], columns: Sequence[str]) -> Strata:
+    return strata_from_rows([dict(zip(columns, row, strict=True)) for row in rows])
+
+
+def _gee_quantities(table: Strata, structure: str) -> Quantities:
+    logit, error = f"gee_{structure}_logit", f"gee_{structure}_robust_se"
+    try:
+        found = gee(table, exchangeable=structure == "exchangeable")
+    except Undefined as exc:
+        return {logit: None, error: None, "reasons": {logit: str(exc), error: str(exc)}}
+    return {logit: found.logit, error: found.robust_se, "reasons": {}}
 
 
 def dunnett_critical(comparisons: int, alpha: float = 0.05) -> Quantities:
