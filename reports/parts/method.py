@@ -176,7 +176,7 @@ def _path(looks: tuple[Look, ...], report: Report, detail: Table) -> Path:
             if look.difference is not None
         ),
         x_title=x_title,
-        y_title="change per 100 replies",
+        y_title="change per 100 (below 0: fewer)",
         band=report.analysis.settings.smallest_change,
         detail=detail,
     )
