@@ -57,7 +57,7 @@ class Calibration:
 
 
 def calibrate(*, full: bool = False, seed: int = 0, workers: int | None = None) -> Calibration:
-    """Run every simulation; seconds when small, about ten minutes on two cores when full."""
+    """Run every simulation; seconds when small, about five minutes on two cores when full."""
     jobs = plan()
     tasks = [
         (index, start, min(job.chunk, size - start), seed)

@@ -11,7 +11,7 @@ import typer
 def calibrate(
     *,
     full: Annotated[
-        bool, typer.Option("--full", help="20,000 experiments a setting: about ten minutes.")
+        bool, typer.Option("--full", help="20,000 experiments a setting: about five minutes.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Same seed, same figures.", min=0)] = 0,
     out: Annotated[
@@ -29,7 +29,7 @@ def calibrate(
 
     if full:
         typer.echo(
-            "simulating half a million experiments; about ten minutes on two cores", err=True
+            "simulating half a million experiments; about five minutes on two cores", err=True
         )
     found = simulate(full=full, seed=seed)
     date = datetime.now(UTC).date().isoformat()
