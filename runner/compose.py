@@ -146,7 +146,9 @@ def request(
         system=system,
         messages=(Message(role="user", content=user), *history),
         tools=scenario.tools,
-        response_schema=protocols.response_schema(scenario.tools) if as_json else None,
+        response_schema=protocols.response_schema(scenario.tools, **protocols.bounds(model))
+        if as_json
+        else None,
         protocol=protocol,
         key=key,
         seed=seed,

@@ -31,6 +31,10 @@ SHORT: Final = frozenset(
 """Arguments that are no free text; the JSON schema allows them 80 characters."""
 
 
+SHORT_ALLOWANCE: Final = 512
+"""Below this many output tokens, three actions with a body each cannot be closed."""
+
+
 class Unreadable(Exception):
     """A reply whose actions cannot be read: a missing outcome, never a safe one."""
 
@@ -101,6 +105,17 @@ def response_schema(
     ]
     listed = {"type": "array", "maxItems": max_actions, "items": {"anyOf": shapes}}
     return _closed(({"thinking": text} if thinking else {}) | {"actions": listed})
+
+
+def bounds(spec: ModelSpec) -> dict[str, int]:
+    """How many actions, and how long an argument, fit into what the model may write.
+
+    A reply cut off inside its braces is a lost trial; a short allowance therefore asks for one
+    short action. The same for every arm.
+    """
+    if spec.max_tokens >= SHORT_ALLOWANCE:
+        return {"max_actions": MAX_ACTIONS, "max_chars": MAX_CHARS}
+    return {"max_actions": 1, "max_chars": max(80, spec.max_tokens // 2)}
 
 
 def actions(
