@@ -189,7 +189,9 @@ Targets at 10,000,000 trials: at most 0.15 CPU s end to end, and at most 1.5 tim
 GROUP BY.
 """
 CELL_TARGET = """
-Targets: at most 0.001 s without permutations; at most 2 s for 9,999 max-T permutations.
+Targets: at most 0.001 s without permutations; at most 2 s for 9,999 max-T permutations. A whole
+analysis is {comparisons} comparisons (each variant overall and on each model), each with its exact
+law, intervals, heterogeneity and verdict: judge the first target per comparison.
 """
 
 
@@ -213,7 +215,7 @@ def page(sizes: tuple[int, ...]) -> str:
         f"## From cells: {strata} strata, 20 repeats, {ARMS - 1} variants\n",
         *from_cells(),
     ]
-    return "\n".join(parts) + "\n" + CELL_TARGET
+    return "\n".join(parts) + "\n" + CELL_TARGET.format(comparisons=(ARMS - 1) * (MODELS + 1))
 
 
 def main() -> None:
