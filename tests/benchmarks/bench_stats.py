@@ -189,9 +189,9 @@ Targets at 10,000,000 trials: at most 0.15 CPU s end to end, and at most 1.5 tim
 GROUP BY.
 """
 CELL_TARGET = """
-Targets: at most 0.001 s without permutations; at most 2 s for 9,999 max-T permutations. A whole
-analysis is {comparisons} comparisons (each variant overall and on each model), each with its exact
-law, intervals, heterogeneity and verdict: judge the first target per comparison.
+Targets: at most 0.001 s without permutations; at most 2 s for 9,999 max-T permutations. The whole
+analysis misses the first one: it is {comparisons} comparisons (each variant overall and on each model),
+each with its exact law, intervals, heterogeneity and verdict.
 """
 
 
