@@ -190,8 +190,8 @@ GROUP BY.
 """
 CELL_TARGET = """
 Targets: at most 0.001 s without permutations; at most 2 s for 9,999 max-T permutations. The whole
-analysis misses the first one: it is {comparisons} comparisons (each variant overall and on each model),
-each with its exact law, intervals, heterogeneity and verdict.
+analysis misses the first one: it is {comparisons} comparisons (each variant overall and on each
+model), each with its exact law, intervals, heterogeneity and verdict.
 """
 
 
