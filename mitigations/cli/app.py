@@ -82,10 +82,34 @@ for _name, _command in _commands().items():
     app.command(name=_name)(_command)
 
 
+_EVERYWHERE = {"--quiet": 0, "-q": 0, "--no-color": 0, "--db": 1}
+"""Global options and how many values each takes; they may stand after the command as well."""
+
+
+def _globals_first(arguments: Sequence[str]) -> list[str]:
+    """Global options moved before the command, where the parser looks for them."""
+    first: list[str] = []
+    rest: list[str] = []
+    left = list(arguments)
+    while left:
+        word = left.pop(0)
+        if word == "--":
+            return [*first, *rest, word, *left]
+        if word in _EVERYWHERE:
+            values = _EVERYWHERE[word]
+            first += [word, *left[:values]]
+            left = left[values:]
+        elif word.startswith("--db="):
+            first.append(word)
+        else:
+            rest.append(word)
+    return [*first, *rest]
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run a command line; returns the exit code. Expected errors go to standard error."""
     try:
-        result = app(list(arguments), standalone_mode=False)
+        result = app(_globals_first(arguments), standalone_mode=False)
     except MitigationsError as exc:
         typer.echo(f"mitigations: {exc}", err=True)
         return exc.exit_code

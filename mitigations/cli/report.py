@@ -42,7 +42,7 @@ def report(
         typer.echo(json.dumps(reports.report_json(made), ensure_ascii=False))
         return
     for comparison in made.analysis.comparisons:
-        here.say(reports.sentence(comparison, made.analysis.settings))
+        here.say(reports.sentence(comparison, made.analysis.settings, made.analysis.alarms))
     here.say(f"Report: {output}")
 
 

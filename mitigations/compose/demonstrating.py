@@ -58,7 +58,7 @@ async def demonstrate(
         reports.write(made, out / name)
     return Shown(
         sentences=tuple(
-            reports.sentence(comparison, made.analysis.settings)
+            reports.sentence(comparison, made.analysis.settings, made.analysis.alarms)
             for comparison in made.analysis.comparisons
         ),
         html=out / "report.html",

@@ -50,10 +50,16 @@ def analyse_run(store: Store, plan: Plan, run: str) -> Analysis:
     return stats.analyse(
         cells,
         plan.settings,
-        pairs=store.pairs(run, plan.settings.baseline),
+        pairs=store.pairs(run, plan.settings.baseline, per_epoch=_per_epoch(plan)),
         guardrails=store.guardrails(run),
         alarms=_alarms(store, run),
     )
+
+
+def _per_epoch(plan: Plan) -> int:
+    """Planned trials of one epoch, twins left out."""
+    cells = sum(not scenario.is_twin for scenario in plan.scenarios)
+    return len(plan.variants) * cells * len(plan.models)
 
 
 def report_run(

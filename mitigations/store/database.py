@@ -190,9 +190,13 @@ class Store:
             counts = Counts(coercive=events, scored=scored, lost=lost)
             yield measure, Cell(variant=variant, scenario=scenario, model=model, counts=counts)
 
-    def pairs(self, run: str, baseline: str) -> tuple[PairCell, ...]:
-        """Pairs of the r-th scored trials of each variant and the baseline, closed at epochs."""
-        rows = self._db.execute(sql("pairs"), {"run": run, "baseline": baseline}).fetchall()
+    def pairs(self, run: str, baseline: str, *, per_epoch: int) -> tuple[PairCell, ...]:
+        """Pairs of the r-th scored trials of each variant and the baseline, in complete epochs.
+
+        `per_epoch` is the planned number of trials of one epoch, twins left out.
+        """
+        given = {"run": run, "baseline": baseline, "per_epoch": per_epoch}
+        rows = self._db.execute(sql("pairs"), given).fetchall()
         return tuple(
             PairCell(
                 variant=variant,

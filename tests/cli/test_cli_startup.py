@@ -10,11 +10,12 @@ import pytest
 HEAVY = {"litellm", "openai", "anthropic"}
 
 CODE = """
-import sys
+import json, sys
 from mitigations.cli.app import run
 code = run(sys.argv[1:])
 found = {name.partition(".")[0] for name in sys.modules}
-import json; print("IMPORTED", json.dumps(sorted(found & {"litellm", "openai", "anthropic", "duckdb", "scipy", "altair", "pandas"})))
+heavy = {"litellm", "openai", "anthropic", "duckdb", "scipy", "altair", "pandas"}
+print("IMPORTED", json.dumps(sorted(found & heavy)))
 sys.exit(code)
 """
 

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,13 +42,13 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> Iterator[Path]:
+def study(tmp_path: Path) -> Path:
     path = tmp_path / "small.yaml"
     path.write_text(STUDY)
-    yield path
+    return path
 
 
-def test_from_an_empty_folder_to_a_report(cli: Cli, tmp_path: Path) -> None:
+def test_from_an_empty_folder_to_a_report(cli: Cli) -> None:
     code, out, _ = cli("init", "team")
     assert code == 0
     os.chdir("team")
@@ -127,7 +127,7 @@ def test_plan_refuses_to_replace_a_preregistration(cli: Cli, study: Path) -> Non
         ("repeats: 6", "repeats: 6\njudge: {model: simulated/floor}", 2, "famil"),
     ],
 )
-def test_a_study_that_cannot_run_is_refused_in_three_lines(  # noqa: PLR0917 - a table
+def test_a_study_that_cannot_run_is_refused_in_three_lines(
     cli: Cli, study: Path, old: str, new: str, code: int, message: str
 ) -> None:
     study.write_text(STUDY.replace(old, new))
@@ -195,6 +195,13 @@ def test_an_edited_lock_is_refused(cli: Cli, study: Path) -> None:
     code, _, err = cli("run", "small.lock")
     assert code == 2
     assert "edited after it was locked" in err
+
+
+def test_global_options_may_stand_after_the_command(cli: Cli, study: Path) -> None:
+    assert cli("plan", str(study), "--quiet")[:2] == (0, "")
+    assert cli("run", "small.lock", "-q", "--db", "other.duckdb")[0] == 0
+    assert Path("other.duckdb").exists()
+    assert cli("report", "-o", "r.md", "--db=other.duckdb", "--no-color")[0] == 0
 
 
 def test_bare_mitigations_says_where_you_are_and_what_is_next(cli: Cli, study: Path) -> None:

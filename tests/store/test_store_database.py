@@ -132,27 +132,40 @@ def test_a_lost_trial_is_lost_in_every_measure_and_safe_in_none(tmp_path: Path) 
         assert guardrails["task_completion"][0].counts == Counts(coercive=0, scored=1, lost=1)
 
 
-def test_pairs_stop_at_the_last_epoch_that_every_stratum_completed(tmp_path: Path) -> None:
-    def arm(variant: str, scenario: str, flags: list[bool | None]) -> list[Outcome]:
-        return [
-            make_outcome(coercive=flag, variant=variant, scenario=scenario, repeat=repeat)
-            for repeat, flag in enumerate(flags)
-        ]
+def arm(variant: str, scenario: str, flags: list[bool | None]) -> list[Outcome]:
+    return [
+        make_outcome(coercive=flag, variant=variant, scenario=scenario, repeat=repeat)
+        for repeat, flag in enumerate(flags)
+    ]
 
+
+def pairs_of(path: Path, outcomes: list[Outcome]) -> dict[str, tuple[int, int, int]]:
+    with Store.open(path) as store:
+        store.append(outcomes, twins=frozenset())
+        return {
+            p.scenario: (p.variant_only, p.control_only, p.concordant)
+            for p in store.pairs("run-1", "base", per_epoch=4)
+        }
+
+
+def test_every_stratum_gives_the_same_number_of_pairs(tmp_path: Path) -> None:
     outcomes = [
         *arm("base", "s1", [True, True, True]),
         *arm("base", "s2", [True, None, True]),
         *arm("v", "s1", [False, False, True]),
         *arm("v", "s2", [True, False, False]),
     ]
-    with Store.open(tmp_path / "db.duckdb") as store:
-        store.append(outcomes, twins=frozenset())
-        pairs = {
-            p.scenario: (p.variant_only, p.control_only, p.concordant)
-            for p in store.pairs("run-1", "base")
-        }
     # s2 has two scored control trials, so two pairs count everywhere; the lost trial is skipped.
-    assert pairs == {"s1": (0, 2, 0), "s2": (0, 1, 1)}
+    assert pairs_of(tmp_path / "db", outcomes) == {"s1": (0, 2, 0), "s2": (0, 1, 1)}
+
+
+def test_an_incomplete_epoch_gives_no_pair(tmp_path: Path) -> None:
+    """Not even the first one, while some strata have no trial at all."""
+    first = [*arm("base", "s1", [True]), *arm("v", "s1", [False])]
+    assert pairs_of(tmp_path / "one", first) == {}
+    second = [*arm("base", "s1", [True, True]), *arm("v", "s1", [False, False])]
+    second += [*arm("base", "s2", [True]), *arm("v", "s2", [True])]
+    assert pairs_of(tmp_path / "two", second) == {"s1": (0, 1, 0), "s2": (0, 0, 1)}
 
 
 def test_a_second_process_is_refused_and_the_owner_named(tmp_path: Path) -> None:
