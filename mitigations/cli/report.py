@@ -25,7 +25,7 @@ def report(
     from mitigations.compose import reporting  # noqa: PLC0415
     from mitigations.store import Store  # noqa: PLC0415
 
-    here = session(context)
+    here, shown = session(context), _transcripts(transcripts)
     with Store.open(here.db, create=False) as store:
         chosen = reporting.latest_run(store) if run is None else reporting.known_run(store, run)
         plan = reporting.plan_of(store, chosen)
@@ -35,7 +35,7 @@ def report(
             plan,
             chosen,
             commands=(f"mitigations run {plan.study}.lock", command),
-            transcripts=_transcripts(transcripts),
+            transcripts=shown,
         )
     reports.write(made, output)
     if here.json:

@@ -79,7 +79,7 @@ def test_running_a_finished_lock_again_adds_no_row(cli: Cli, study: Path) -> Non
         first = list(store.outcomes(run_id))
     code, out, _ = cli("run", "small.lock")
     assert code == 0
-    assert "126 of 126 trials done" in out
+    assert "252 of 252 trials done" in out
     with Store.open(Path("mitigations.duckdb")) as store:
         assert list(store.outcomes(run_id)) == first
 
