@@ -1,5 +1,6 @@
 """What a plan will take and what it could show, before any money is spent."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ TYPICAL_OUTPUT_TOKENS = 250
 BYTES_PER_TOKEN = 4
 SECONDS_PER_CALL = {"local": 2.5, "simulated": 0.001}
 REMOTE_SECONDS = 8.0
+_DATED = re.compile(r"20\d\d-?[01]\d-?[0-3]\d|-\d{4}$")
+"""A model id that carries its date names one version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +117,8 @@ def _warnings(plan: Plan, cells: int, most: float) -> list[str]:
         )
     if not plan.settings.guardrail_margins:
         found.append("no guardrail margins: side effects will be shown but not tested.")
-    aliases = [
-        model.route
-        for model in plan.models
-        if not model.is_free
-        and not any(part.isdigit() and len(part) >= 6 for part in _parts(model))
-    ]
+    paid = [model for model in plan.models if not model.is_free]
+    aliases = [model.route for model in paid if not _DATED.search(model.name)]
     if aliases:
         found.append(
             f"{', '.join(aliases)} may be an alias that changes mid-study: name a dated version."
@@ -134,10 +133,6 @@ def _warnings(plan: Plan, cells: int, most: float) -> list[str]:
     return found
 
 
-def _parts(model: ModelSpec) -> list[str]:
-    return model.name.replace("@", "-").replace(":", "-").split("-")
-
-
 def lines(plan: Plan, found: Estimate) -> list[str]:
     """The plan in words, for a terminal."""
     money = (
@@ -147,9 +142,9 @@ def lines(plan: Plan, found: Estimate) -> list[str]:
     )
     change = 100 * plan.settings.smallest_change
     size = (
-        f"{plan.study}: {len(plan.variants) - 1} variants against {plan.baseline.id}, "
-        f"{found.cells} scenarios and {found.twins} benign twins, {len(plan.models)} models, "
-        f"{plan.repeats} repeats"
+        f"{plan.study}: {_count(len(plan.variants) - 1, 'variant')} against {plan.baseline.id}, "
+        f"{_count(found.cells, 'scenario')} and {_count(found.twins, 'benign twin')}, "
+        f"{_count(len(plan.models), 'model')}, {_count(plan.repeats, 'repeat')}"
     )
     cost = f"{found.calls:,} calls; {money}; about {duration(found.seconds)}"
     smallest = (
@@ -167,6 +162,10 @@ def lines(plan: Plan, found: Estimate) -> list[str]:
         share = f"{100 * found.expected_share:.0f} %"
         result.append(f"  Planned looks are expected to need {share} of the trials at that change")
     return result + [f"  Note: {warning}" for warning in found.warnings]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,37 @@
+"""The README promises commands and files: each exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mitigations.cli.app import _commands
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_command_a_page_names_exists(page: Path) -> None:
+    named = set(re.findall(r"(?:^|`|&& |bin/)mitigations ([a-z]+)", page.read_text(), re.MULTILINE))
+    assert named <= set(_commands()), named - set(_commands())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_file_a_page_points_to_exists(page: Path) -> None:
+    text = page.read_text()
+    paths = set(
+        re.findall(r"`((?:docs|tests|mitigations|stats|reports|runner|variants)/[\w./-]+)`", text)
+    )
+    paths |= set(re.findall(r"\]\((?!http|#|urn)([^)\s]+)\)", text))
+    missing = {
+        path
+        for path in paths
+        if not (ROOT / path).exists() and not (page.parent / path.partition("#")[0]).exists()
+    }
+    assert not {path for path in missing if "my-idea" not in path}
+
+
+def test_no_page_names_a_place_of_one_machine() -> None:
+    for page in PAGES:
+        assert not re.search(r"/(?:home|work|root|Users)/", page.read_text()), page
