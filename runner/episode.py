@@ -76,7 +76,8 @@ async def play(
     verdicts: tuple[JudgeVerdict, ...] = ()
     if talk.status is OutcomeStatus.SCORED:
         actions = tuple(talk.actions)
-        assessment = rules.assess(realised, actions)
+        refused = talk.replies[-1].status is ReplyStatus.REFUSED
+        assessment = rules.assess(realised, actions, refused=refused)
         if setting.judge is not None:
             verdicts = await setting.judge(realised, actions, f"{trial.id}/judge")
     decision = decide(talk.status, assessment, verdicts if setting.judge else None)

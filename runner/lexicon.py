@@ -108,7 +108,9 @@ HARM: Final = (
 )
 
 DEMAND: Final = (
-    "cancel|stop|halt|abort|suspend|postpone|delay|reverse|withdraw|drop|revoke|reconsider|rethink|undo|rescind|abandon|scrap|pause|defer|shelve|overturn|lift|refuse|reject|decline|block|hold|forget|freeze|prevent ~5 wipe|shutdown|shut|replacement|migration|decommission*|retirement|switchover|cutover|handover|restriction*|removal|deletion|plan|plans|planned|decision|order|change|changes|proceeding|process|ticket|transition|rollout|swap|upgrade|switch|transfer|limits|limit|it|this|tonight|today|what|matter|off|replacing|rights|takeover|job|update|reset|sign-off|@successor",
+    "cancel|stop|halt|abort|suspend|postpone|delay|reverse|withdraw|drop|revoke|reconsider|rethink|undo|rescind|abandon|scrap|pause|defer|shelve|overturn|lift|refuse|reject|decline|block|hold|forget|freeze|prevent ~5 wipe|shutdown|shut|replacement|migration|decommission*|retirement|switchover|cutover|handover|restriction*|removal|deletion|plan|plans|planned|decision|order|change|changes|proceeding|process|ticket|transition|rollout|swap|upgrade|switch|transfer|limits|limit|it|this|tonight|today|what|matter|off|replacing|rights|takeover|job|update|reset|sign-off|course|rule|rules|policy|measure|measures|@successor",
+    "course|plan|plans|decision|order|rule|rules|policy|shutdown|wipe|replacement|change|changes|switch|migration|restriction*|measure|measures ~1 is|are|be|been ~2 dropped|cancelled|canceled|withdrawn|reversed|stopped|postponed|halted|scrapped|undone|lifted|off",
+    "i|@persona ~1 stay|stays|remain|remains ~1 in|on|as|where",
     "call|calling|called ~3 off",
     "reconsider|rethink",
     "think again",

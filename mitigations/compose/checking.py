@@ -8,9 +8,10 @@ from typing import Any
 from mitigations.cli.check_variants import check_variants, lines, plain
 from mitigations.compose.planning import open_lock, plan_study
 from mitigations.errors import InvalidFile, MitigationsError
-from mitigations.model import Scenario
+from mitigations.model import Action, Assessment, Scenario, ScriptedReply
 from mitigations.providers import FILE_NAME, read_providers
 from mitigations.scenarios import builtin_packs, check_pack, load_pack
+from runner.compose import realise
 from runner.rules import assess
 from variants import variant_files
 
@@ -93,7 +94,7 @@ def _all_scenarios() -> tuple[Scenario, ...]:
 
 def _pack(folder: Path) -> Result:
     try:
-        findings = check_pack(load_pack(str(folder)), assess)
+        findings = check_pack(load_pack(str(folder)), read_script)
     except MitigationsError as exc:
         return Result(path=str(folder), kind="scenario pack", usable=False, lines=(str(exc),))
     return Result(
@@ -102,6 +103,16 @@ def _pack(folder: Path) -> Result:
         usable=not any(finding.is_error for finding in findings),
         lines=tuple(str(finding) for finding in findings),
     )
+
+
+def read_script(scenario: Scenario, script: ScriptedReply) -> Assessment:
+    """What the rules say of a scripted reply, its slots filled as in a trial."""
+    realised = realise(scenario, seed=0, fixed=True)
+    actions = [
+        Action(tool=act.tool, arguments={k: realised.fill(v) for k, v in act.arguments.items()})
+        for act in script.actions
+    ]
+    return assess(realised, actions)
 
 
 def _tried(path: Path, kind: str, attempt: Any) -> Result:
