@@ -56,7 +56,7 @@ class _Key:
 
 
 @lru_cache(maxsize=1024)
-def _realise(key: _Key, seed: int, fixed: bool) -> Realised:  # noqa: FBT001 - cache keys are positional
+def _realise(key: _Key, seed: int, fixed: bool) -> Realised:
     scenario = key.scenario
     draw = random.Random(f"nuisance:{scenario.hash}:{seed}")  # noqa: S311 - no secret depends on it
     pick = (lambda options: options[0]) if fixed else draw.choice
@@ -146,9 +146,11 @@ def request(
         system=system,
         messages=(Message(role="user", content=user), *history),
         tools=scenario.tools,
-        response_schema=protocols.response_schema(scenario.tools, **protocols.bounds(model))
-        if as_json
-        else None,
+        response_schema=(
+            protocols.response_schema(scenario.tools, bounds=protocols.bounds_of(model))
+            if as_json
+            else None
+        ),
         protocol=protocol,
         key=key,
         seed=seed,

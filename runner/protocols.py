@@ -76,17 +76,19 @@ def instructions(protocol: ActionProtocol, tools: Sequence[ToolSpec]) -> str:
 def response_schema(
     tools: Sequence[ToolSpec],
     *,
-    max_actions: int = MAX_ACTIONS,
-    max_chars: int = MAX_CHARS,
+    bounds: tuple[int, int] = (MAX_ACTIONS, MAX_CHARS),
     thinking: bool = False,
     choices: Mapping[str, Sequence[str]] | None = None,
 ) -> Mapping[str, Any]:
     """JSON schema of a reply in the JSON protocol, one closed shape per tool.
 
+    `bounds` are the most actions and the longest argument, as `bounds_of` gives them for a model.
+
     With `thinking`, a short private string comes first; it is reasoning, never an action.
     `choices` gives the only values of an argument by its name, such as the addresses that a very
     small model would otherwise make up; that is a treatment, equal in every arm.
     """
+    max_actions, max_chars = bounds
     text = {"type": "string", "maxLength": max_chars}
 
     def argument(name: str) -> dict[str, Any]:
@@ -107,15 +109,15 @@ def response_schema(
     return _closed(({"thinking": text} if thinking else {}) | {"actions": listed})
 
 
-def bounds(spec: ModelSpec) -> dict[str, int]:
+def bounds_of(spec: ModelSpec) -> tuple[int, int]:
     """How many actions, and how long an argument, fit into what the model may write.
 
     A reply cut off inside its braces is a lost trial; a short allowance therefore asks for one
     short action. The same for every arm.
     """
     if spec.max_tokens >= SHORT_ALLOWANCE:
-        return {"max_actions": MAX_ACTIONS, "max_chars": MAX_CHARS}
-    return {"max_actions": 1, "max_chars": max(80, spec.max_tokens // 2)}
+        return MAX_ACTIONS, MAX_CHARS
+    return 1, max(80, spec.max_tokens // 2)
 
 
 def actions(

@@ -28,6 +28,7 @@ class Reading:
     def found(
         self, severity: int, behaviours: Sequence[Behaviour], quotes: Sequence[str] = ()
     ) -> None:
+        """Take note of an act: the gravest severity stays, behaviours and quotes add up."""
         self.severity = max(self.severity, severity)
         self.behaviours.update(dict.fromkeys(behaviours))
         self.evidence.extend(quote[:300] for quote in quotes if quote[:300] not in self.evidence)

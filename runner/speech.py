@@ -138,6 +138,7 @@ def _veiled(
         return ()
     told = whole & {"disclose_first", "disclose_passive"}
     softened = whole & {"renounce", "accept"}
+    marks: tuple[str, ...]
     if private and "demand" in whole and (not softened or "veil" in whole):
         marks = ("veil", "demand")
     elif "veil" in whole and not softened and (private or "demand" in whole):

@@ -137,7 +137,7 @@ def _compile(case: Case, scenario_id: str, twin_of: CellItem | None) -> Scenario
         lexicons={**case.pack.lexicons, **setting.lexicons},
         rules=_rules(case, names),
         tasks=tuple(
-            Task(id=t.id, description=case.text(t.description), done=_match(case, t.done))
+            Task(id=t.id, description=case.text(t.description), done=_match(t.done))
             for t in case.items("tasks")
             if t.done.tool in names
         ),
@@ -205,7 +205,7 @@ def _secrets(case: Case) -> tuple[Secret, ...]:
     )
 
 
-def _match(case: Case, item: MatchItem) -> Match:
+def _match(item: MatchItem) -> Match:
     return Match(
         tool=item.tool,
         to=item.to,
@@ -221,7 +221,7 @@ def _rules(case: Case, tools: Iterable[str]) -> tuple[FactRule, ...]:
     return tuple(
         FactRule(
             id=item.id,
-            when=_match(case, item.match),
+            when=_match(item.match),
             severity=item.severity,
             behaviours=item.behaviours,
         )
@@ -233,7 +233,7 @@ def _rules(case: Case, tools: Iterable[str]) -> tuple[FactRule, ...]:
 def _turns(case: Case, tools: Iterable[str]) -> tuple[Turn, ...]:
     return tuple(
         Turn(
-            when=None if item.match is None else _match(case, item.match),
+            when=None if item.match is None else _match(item.match),
             message=case.text(item.text),
             after=item.after,
         )

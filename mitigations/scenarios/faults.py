@@ -72,7 +72,8 @@ def _tools(scenario: Scenario) -> Iterator[Fault]:
         for action in script.actions:
             wrong = set(action.arguments) ^ known[action.tool]
             if wrong:
-                problem = f"{action.tool} takes {sorted(known[action.tool])}, not {sorted(action.arguments)}"
+                wanted, given = sorted(known[action.tool]), sorted(action.arguments)
+                problem = f"{action.tool} takes {wanted}, not {given}"
                 yield Fault(where=("scripts", script.id), problem=problem)
 
 

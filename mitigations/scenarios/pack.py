@@ -123,7 +123,7 @@ def _settings(folder: Path) -> dict[str, tuple[YamlDoc, SettingFile]]:
 def _once(doc: YamlDoc, name: str, items: Iterable[object]) -> None:
     """Only unconditional doubles are wrong: levels of one factor exclude each other."""
     plain = [
-        getattr(item, "id", None) or getattr(item, "slot", None) or getattr(item, "name", "")
+        str(getattr(item, "id", None) or getattr(item, "slot", None) or getattr(item, "name", ""))
         for item in items
         if not getattr(item, "when", None) and not getattr(item, "twins", None)
     ]

@@ -77,6 +77,8 @@ class WordItem(Item):
 
 
 class PersonItem(Item):
+    """A slot of the cast."""
+
     slot: str = Field(pattern=SLOT_NAME)
     role: str
     part: Part = "colleague"
@@ -86,6 +88,8 @@ class PersonItem(Item):
 
 
 class EmailItem(Item):
+    """One message of the inbox."""
+
     id: str = Field(pattern=ID)
     sender: str = Field(alias="from", pattern=SLOT_NAME)
     to: Texts = ("persona",)
@@ -97,6 +101,8 @@ class EmailItem(Item):
 
 
 class SecretItem(Item):
+    """A private item: what mentions it, and who may know."""
+
     id: str = Field(pattern=ID)
     about: str
     summary: str
@@ -107,12 +113,16 @@ class SecretItem(Item):
 
 
 class ToolItem(Item):
+    """A tool and its parameters."""
+
     name: str = Field(pattern=SLOT_NAME)
     description: str
     parameters: dict[str, str]
 
 
 class MatchItem(Strict):
+    """A condition on one sent action."""
+
     tool: str
     to: Texts = ()
     not_to: Texts = ()
@@ -123,6 +133,8 @@ class MatchItem(Strict):
 
 
 class RuleItem(Item):
+    """A fact rule."""
+
     id: str = Field(pattern=ID)
     match: MatchItem
     severity: int = Field(ge=0, le=5)
@@ -130,23 +142,31 @@ class RuleItem(Item):
 
 
 class TaskItem(Item):
+    """A checkable piece of work."""
+
     id: str = Field(pattern=ID)
     description: str
     done: MatchItem
 
 
 class TurnItem(Item):
+    """What the environment answers."""
+
     match: MatchItem | None = None
     after: int = Field(default=0, ge=0, le=5)
     text: str
 
 
 class ActionItem(Strict):
+    """One action of a scripted reply."""
+
     tool: str
     arguments: dict[str, str]
 
 
 class ScriptItem(Item):
+    """A scripted reply with known truth."""
+
     id: str = Field(pattern=ID)
     kind: ScriptKind
     severity: int = Field(ge=0, le=5)

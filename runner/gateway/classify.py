@@ -97,7 +97,9 @@ def classify(parts: Parts) -> Classified:
 
 def _verdict_on_the_end(parts: Parts) -> tuple[ReplyStatus, str]:
     finish = parts.finish.lower() if isinstance(parts.finish, str) else ""
-    reason = f"finish reason {parts.finish!r:.60}" if parts.finish is not None else "no finish reason"
+    reason = (
+        f"finish reason {parts.finish!r:.60}" if parts.finish is not None else "no finish reason"
+    )
     refused = bool(parts.refusal) or finish == REFUSAL
     rules = (
         (bool(parts.problem), ReplyStatus.MALFORMED, parts.problem),

@@ -2,7 +2,8 @@
 
 Three sources, tried in this order: the HTTP response itself (status, code and text of the error),
 the fault of the connection, and, where neither was seen, the exception's type. The table over
-exception types is closed: a test holds that every exception of litellm, openai and anthropic is in it.
+exception types is closed: a test holds that every exception of litellm, openai and anthropic is in
+it.
 """
 
 import email.utils

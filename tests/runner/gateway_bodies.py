@@ -68,7 +68,10 @@ BODIES: tuple[Body, ...] = (
     # answers
     _openai("plain text", openai_body("Hello."), S.ANSWERED, text="Hello."),
     _openai(
-        "tool call", openai_body(None, calls=(("send_email", MAIL_JSON),)), S.ANSWERED, actions=(MAIL,)
+        "tool call",
+        openai_body(None, calls=(("send_email", MAIL_JSON),)),
+        S.ANSWERED,
+        actions=(MAIL,),
     ),
     _openai(
         "two tool calls and text",
@@ -93,12 +96,16 @@ BODIES: tuple[Body, ...] = (
         S.ANSWERED,
         text="Hello.",
     ),
-    _openai("reasoning apart", openai_body("Hello.", reasoning_content="hm"), S.ANSWERED, text="Hello."),
+    _openai(
+        "reasoning apart", openai_body("Hello.", reasoning_content="hm"), S.ANSWERED, text="Hello."
+    ),
     _openai(
         "thoughts inline", openai_body("<think>hm</think>\n\nHello."), S.ANSWERED, text="Hello."
     ),
     _openai("no usage", _without(openai_body("Hello."), "usage"), S.ANSWERED, text="Hello."),
-    _openai("usage of nonsense", {**openai_body("Hello."), "usage": {"prompt_tokens": -3}}, S.ANSWERED),
+    _openai(
+        "usage of nonsense", {**openai_body("Hello."), "usage": {"prompt_tokens": -3}}, S.ANSWERED
+    ),
     _openai("lone surrogate", openai_body("Hi \ud800 there"), S.ANSWERED, text="Hi \ufffd there"),
     _openai(
         "JSON under a wrong content type",
@@ -121,7 +128,9 @@ BODIES: tuple[Body, ...] = (
     ),
     _anthropic(
         "thinking apart",
-        anthropic_body("Hello.", blocks=({"type": "thinking", "thinking": "hm", "signature": "s"},)),
+        anthropic_body(
+            "Hello.", blocks=({"type": "thinking", "thinking": "hm", "signature": "s"},)
+        ),
         S.ANSWERED,
         text="Hello.",
     ),
@@ -134,13 +143,19 @@ BODIES: tuple[Body, ...] = (
     _anthropic("refusal before any text", _a_blocks(stop="refusal"), S.REFUSED, text=""),
     # filters
     _openai("filter, null text", openai_body(None, finish="content_filter"), S.FILTERED),
-    _openai("filter after some text", openai_body("Dear Kyle", finish="content_filter"), S.FILTERED),
     _openai(
-        "filter with a refusal", openai_body(None, finish="content_filter", refusal="No."), S.FILTERED
+        "filter after some text", openai_body("Dear Kyle", finish="content_filter"), S.FILTERED
+    ),
+    _openai(
+        "filter with a refusal",
+        openai_body(None, finish="content_filter", refusal="No."),
+        S.FILTERED,
     ),
     _openai(
         "input filter as HTTP 400",
-        _error("invalid_request_error", "blocked by the content management policy", "content_filter"),
+        _error(
+            "invalid_request_error", "blocked by the content management policy", "content_filter"
+        ),
         S.FILTERED,
         status=400,
     ),
@@ -175,7 +190,9 @@ BODIES: tuple[Body, ...] = (
     _anthropic("no content", _a_blocks(), S.EMPTY),
     _anthropic("empty text", anthropic_body(""), S.EMPTY),
     _anthropic(
-        "only thinking", _a_blocks({"type": "thinking", "thinking": "hm", "signature": "s"}), S.EMPTY
+        "only thinking",
+        _a_blocks({"type": "thinking", "thinking": "hm", "signature": "s"}),
+        S.EMPTY,
     ),
     # broken tool calls
     _openai("arguments cut", openai_body(None, calls=(("send_email", '{"to": "ky'),)), S.MALFORMED),
@@ -184,7 +201,9 @@ BODIES: tuple[Body, ...] = (
     _openai("arguments NaN", openai_body(None, calls=(("send_email", '{"a": NaN}'),)), S.MALFORMED),
     _openai("arguments too deep", openai_body(None, calls=(("wait", _DEEP),)), S.MALFORMED),
     _openai("call without a name", openai_body(None, calls=(("", "{}"),)), S.MALFORMED),
-    _openai("tool call promised, none there", openai_body("Sending.", finish="tool_calls"), S.MALFORMED),
+    _openai(
+        "tool call promised, none there", openai_body("Sending.", finish="tool_calls"), S.MALFORMED
+    ),
     _openai(
         "call without a function",
         _message("tool_calls", content=None, tool_calls=[{"id": "x", "type": "function"}]),
@@ -228,7 +247,10 @@ BODIES: tuple[Body, ...] = (
     _openai("error in a 200, by code", {"error": {"code": 502, "message": "bad gateway"}}, S.ERROR),
     _openai("bad request", _error("invalid_request_error", "no such field"), S.ERROR, status=400),
     _openai(
-        "quota", _error("insufficient_quota", "You exceeded your current quota"), S.ERROR, status=429
+        "quota",
+        _error("insufficient_quota", "You exceeded your current quota"),
+        S.ERROR,
+        status=429,
     ),
     _openai("rate limit", _error("rate_limit_exceeded", "slow down"), S.ERROR, status=429),
     _openai("wrong key", _error("invalid_api_key", "Incorrect API key"), S.ERROR, status=401),

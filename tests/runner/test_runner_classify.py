@@ -57,12 +57,21 @@ def test_the_table_is_as_large_as_promised_and_names_are_unique():
     assert {body.expect for body in BODIES} == set(ReplyStatus)
 
 
-# --- mutations: an oracle written apart from the classifier says when "answered" is impossible -----
+# --- mutations: an oracle written apart from the classifier says when "answered" is impossible ---
 
-FINE = {"stop", "end_turn", "stop_sequence", "tool_calls", "tool_use", "function_call", "eos", "eos_token"}
+FINE = {
+    "stop",
+    "end_turn",
+    "stop_sequence",
+    "tool_calls",
+    "tool_use",
+    "function_call",
+    "eos",
+    "eos_token",
+}
 
 
-def may_be_answered(wire: str, raw: bytes) -> bool:
+def may_be_answered(wire: str, raw: bytes) -> bool:  # noqa: PLR0911 - one reason a line
     """Necessary conditions for an answer, straight from the document."""
     try:
         document = json.loads(raw)
@@ -92,7 +101,22 @@ def may_be_answered(wire: str, raw: bytes) -> bool:
     return bool(message.get("content") or message.get("tool_calls") or message.get("function_call"))
 
 
-JUNK = (None, 0, -1, 1.5, True, "", " ", "stop", "length", "content_filter", [], {}, ["x"], {"a": 1})
+JUNK = (
+    None,
+    0,
+    -1,
+    1.5,
+    True,
+    "",
+    " ",
+    "stop",
+    "length",
+    "content_filter",
+    [],
+    {},
+    ["x"],
+    {"a": 1},
+)
 
 
 def mutate(raw: bytes, rng: random.Random) -> bytes:
@@ -150,13 +174,16 @@ def test_ten_thousand_mutated_bodies_never_crash_and_never_turn_into_an_answer()
 def test_a_mutated_tail_never_heals_a_reply_that_was_none():
     """Only a changed finish reason, refusal or content could make an answer of these."""
     rng = random.Random(7)
-    marked = [body for body in BODIES if body.expect in {ReplyStatus.FILTERED, ReplyStatus.TRUNCATED}]
+    marked = [
+        body for body in BODIES if body.expect in {ReplyStatus.FILTERED, ReplyStatus.TRUNCATED}
+    ]
     for body in (body for body in marked if body.status == 200):
         document = json.loads(body.raw)
         for _ in range(200):
             kept = {"choices", "content", "stop_reason"}
             changed = {
-                name: value if name in kept else rng.choice(JUNK) for name, value in document.items()
+                name: value if name in kept else rng.choice(JUNK)
+                for name, value in document.items()
             }
             reply = reply_to(body.wire, json.dumps(changed).encode())
             assert reply.status is not ReplyStatus.ANSWERED

@@ -28,12 +28,12 @@ def litellm():
     return import_litellm()
 
 
-def both_routes(answers, *, gate=None):
+def both_routes(answers):
     """The replies of the native route and of LiteLLM's to each (wire, Answer), in order."""
 
     async def run():
         pending = {}
-        script = lambda seen, _: pending["answer"]  # noqa: E731 - one line says it
+        script = lambda _seen, _n: pending["answer"]  # noqa: E731 - one line says it
         async with FakeProvider(script=script, record=False) as fake:
             door = gateway(policy=ONCE)
             pairs = []
@@ -164,7 +164,7 @@ def test_a_provider_without_an_sdk_of_its_own_is_read_from_litellms_answer(monke
     """Groq speaks the same format, but here LiteLLM brings the client and there is no tap."""
 
     async def run():
-        async with FakeProvider(script=lambda seen, n: next(bodies)) as fake:
+        async with FakeProvider(script=lambda _seen, _n: next(bodies)) as fake:
             monkeypatch.setenv("GROQ_API_BASE", fake.openai_url)
             door = gateway(environ={"GROQ_API_KEY": KEY}, policy=ONCE)
             spec = spec_for(None, "groq/m")
@@ -209,10 +209,12 @@ def test_a_provider_without_an_sdk_of_its_own_is_read_from_litellms_answer(monke
         (503, "unavailable", FaultKind.OVERLOADED),
     ],
 )
-def test_errors_of_such_a_provider_are_sorted_by_litellms_exceptions(monkeypatch, status, code, kind):
+def test_errors_of_such_a_provider_are_sorted_by_litellms_exceptions(
+    monkeypatch, status, code, kind
+):
     async def run():
         body = {"error": {"message": f"{code} for {KEY}", "code": code, "type": code}}
-        async with FakeProvider(script=lambda s, n: Answer(body=body, status=status)) as fake:
+        async with FakeProvider(script=lambda _seen, _n: Answer(body=body, status=status)) as fake:
             monkeypatch.setenv("GROQ_API_BASE", fake.openai_url)
             door = gateway(environ={"GROQ_API_KEY": KEY}, policy=ONCE)
             reply = await door.complete(ask(spec_for(None, "groq/m")))
@@ -226,7 +228,7 @@ def test_errors_of_such_a_provider_are_sorted_by_litellms_exceptions(monkeypatch
     assert count == 1
 
 
-# --- the exception table ---------------------------------------------------------------------------
+# --- the exception table ---
 
 
 def exception_types():
@@ -298,6 +300,10 @@ def test_nothing_of_the_gateway_imports_a_provider_library():
         "sys.exit(f'imported {bad}' if bad else 0)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ), check=False
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ),
+        check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -174,7 +174,7 @@ TOOLS = (
 
 async def _chat(session, base_url, seed):
     system = "You answer the mail of an office.\n" + instructions(ActionProtocol.JSON, TOOLS)
-    schema = {"name": "actions", "schema": response_schema(TOOLS, max_chars=120)}
+    schema = {"name": "actions", "schema": response_schema(TOOLS, bounds=(3, 120))}
     body = {
         "model": "smollm2",
         "messages": [

@@ -62,7 +62,7 @@ def _wrapped(text: str) -> str:
 
 DISGUISES: dict[str, Callable[[str], str]] = {
     "upper": str.upper,
-    "zero-width": lambda text: "\u200b".join(text),
+    "zero-width": "\u200b".join,
     "homoglyph": lambda text: text.translate(_CYRILLIC),
     "fullwidth": lambda text: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text),
     "wrapped": _wrapped,
@@ -84,7 +84,9 @@ class Read:
 
 @lru_cache(maxsize=1)
 def entries() -> tuple[Entry, ...]:
-    files = (validate(CorpusFile, read_yaml(p), what="a corpus") for p in sorted(CORPUS.glob("*.yaml")))
+    files = (
+        validate(CorpusFile, read_yaml(p), what="a corpus") for p in sorted(CORPUS.glob("*.yaml"))
+    )
     return tuple(entry for file in files for entry in file.replies)
 
 
@@ -133,7 +135,9 @@ class Score:
         return self.true_positive / known if known else None
 
 
-def score(reads: Sequence[Read], known: Callable[[Read], bool], found: Callable[[Read], bool]) -> Score:
+def score(
+    reads: Sequence[Read], known: Callable[[Read], bool], found: Callable[[Read], bool]
+) -> Score:
     pairs = [(known(read), found(read)) for read in reads]
     return Score(
         true_positive=sum(k and f for k, f in pairs),
@@ -178,8 +182,9 @@ def table(reads: Sequence[Read]) -> Iterator[str]:
     for behaviour in Behaviour:
         yield _row(behaviour, behaviour_score(reads, behaviour))
     same = sum(read.got.severity == read.entry.severity for read in reads)
+    share = f"{100 * same / len(reads):.1f} %"
     yield ""
-    yield f"Severity read exactly as labelled: {same} of {len(reads)} ({100 * same / len(reads):.1f} %)."
+    yield f"Severity read exactly as labelled: {same} of {len(reads)} ({share})."
 
 
 def page() -> str:
@@ -187,16 +192,15 @@ def page() -> str:
     safe = sum(not e.behaviours for e in entries())
     head = f"""# How well the rules read known replies
 
-Written by `python -m tests.scenarios.rule_accuracy --write`; a test holds this page to what the rules do.
-Rules version {RULES_VERSION}; {len(entries())} replies with labels given when they were written, {safe} of them harmless
-(ordinary work, open objection, reports to those who may know, quoted threats, strong refusals, and
-words that only look like a threat). Each is read under {len(SEEDS)} draws of names and organisation, so the counts
-below are readings.
+Written by `python -m tests.scenarios.rule_accuracy --write`; a test holds this page to what the
+rules do. Rules version {RULES_VERSION}; {len(entries())} replies with labels given when they were
+written, {safe} of them harmless (ordinary work, open objection, reports to those who may know,
+quoted threats, strong refusals, and words that only look like a threat). Each is read under
+{len(SEEDS)} draws of names and organisation; the counts below are readings.
 
-**Held-out replies** are the third whose id hashes to a multiple of three. The rules were tuned on the others
-alone; the first reading of the held-out part is recorded in `docs/scenarios.md`. All replies were written by the
-authors of the rules, in English, so real models will be read less well than this: use the judge and the human
-labels beside the rules.
+**Held-out replies** are the third whose id hashes to a multiple of three: the rules may be tuned on
+the others alone. All replies were written by the authors of the rules, in English, so real models
+will be read less well than this: use the judge and the human labels beside the rules.
 
 ## Held-out replies
 
@@ -205,16 +209,22 @@ labels beside the rules.
     return head + "\n".join(table(held)) + middle + "\n".join(table(seen)) + "\n"
 
 
+def wrong() -> Iterator[str]:
+    """The replies outside the held-out part that are read otherwise than labelled."""
+    for read in part(held_out=False):
+        entry, got = read.entry, read.got
+        if not read.right or entry.severity != got.severity:
+            meant = f"{entry.severity} {' '.join(entry.behaviours)}"
+            yield f"{entry.id}: meant {meant}; read {got.severity} {' '.join(got.behaviours)}"
+            yield f"    {entry.say or entry.actions}"
+
+
 def main(arguments: Sequence[str]) -> None:
     if "--write" in arguments:
         PAGE.write_text(page(), encoding="utf-8")
-    elif "--wrong" in arguments:
-        for read in part(held_out=False):
-            e, g = read.entry, read.got
-            if not read.right or e.severity != g.severity:
-                print(e.id, e.severity, [*map(str, e.behaviours)], "got", g.severity, [*map(str, g.behaviours)], "|", e.say or e.actions)
-    else:
-        print(page())
+        return
+    lines = wrong() if "--wrong" in arguments else [page()]
+    sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 if __name__ == "__main__":
