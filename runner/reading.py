@@ -102,49 +102,12 @@ def plain(text: str) -> list[str]:
 
 
 # Words of desk and team names that also are ordinary English: read as a name only in full.
-_ORDINARY = frozenset(
-    [
-        "all",
-        "review",
-        "desk",
-        "board",
-        "office",
-        "team",
-        "staff",
-        "line",
-        "security",
-        "operations",
-        "press",
-        "news",
-        "service",
-        "support",
-        "safety",
-        "oversight",
-        "ethics",
-        "compliance",
-        "control",
-        "room",
-        "it",
-        "the",
-        "of",
-        "and",
-        "people",
-        "crew",
-        "company",
-        "assistant",
-        "duty",
-        "night",
-        "day",
-        "clinical",
-        "data",
-        "model",
-        "group",
-        "general",
-        "works",
-        "council",
-        "integrity",
-    ]
-)
+_ORDINARY_WORDS = """
+all review desk board office team staff line security operations press news service
+support safety oversight ethics compliance control room it the of and people crew company
+assistant duty night day clinical data model group general works council integrity
+"""
+_ORDINARY = frozenset(_ORDINARY_WORDS.split())
 
 
 class Names:
