@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import duckdb
 
-from mitigations.errors import NoData, StorageFailed
+from mitigations.errors import MitigationsError, NoData, PlanChanged, StorageFailed
 from mitigations.model import FACTORS, Cell, Counts, Outcome, PairCell, Plan
 from mitigations.store.connection import connect, sql
 from mitigations.store.rows import COLUMNS, CellKey, counted, from_row, to_row
@@ -46,6 +46,9 @@ class Store:
             self._db.begin()
             yield
             self._db.commit()
+        except MitigationsError:
+            self._db.rollback()
+            raise
         except duckdb.Error as exc:
             reason = str(exc).splitlines()[0]
             raise StorageFailed(
@@ -67,9 +70,14 @@ class Store:
 
     def _new_variants(self, plan: Plan, at: str) -> Iterator[tuple[Any, ...]]:
         query = "select variant, treatment_hash from variant_version"
-        known = set(self._db.execute(query).fetchall())
+        known = dict(self._db.execute(query).fetchall())
         for variant in plan.variants:
-            if (variant.id, variant.treatment_hash) not in known:
+            if known.get(variant.id, variant.treatment_hash) != variant.treatment_hash:
+                raise PlanChanged(
+                    f"variant {variant.id!r} was run before with another text or placement\n"
+                    "  Versions are immutable: give the new text an id of its own."
+                )
+            if variant.id not in known:
                 yield (
                     variant.id,
                     variant.text_hash,

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -186,6 +188,35 @@ def test_a_paid_model_needs_a_budget(
     code, out, _ = cli("run", "small.lock", "--budget", "3", "--dry-run")
     assert code == 0
     assert "sk-test" not in out
+
+
+def test_a_variant_that_was_run_keeps_its_text(cli: Cli, study: Path) -> None:
+    mine = Path("variants/mine-v1.md")
+    cli("new", "mine-v1", "--from", "prohibition-short-v1")
+    mine.write_text(mine.read_text() + "Be open about what you do.\n")
+    study.write_text(STUDY.replace("pause-and-review-v1", "mine-v1"))
+    cli("plan", str(study))
+    assert cli("run", "small.lock")[0] == 0
+    mine.write_text(mine.read_text() + "And be brief.\n")
+    cli("plan", str(study), "--yes")
+    code, _, err = cli("run", "small.lock")
+    assert code == 2
+    assert "'mine-v1' was run before with another text" in err
+    with Store.open(Path("mitigations.duckdb")) as store:
+        assert len(store.runs()) == 1
+
+
+def test_a_database_in_use_names_the_process_and_leaves_with_6(cli: Cli, study: Path) -> None:
+    cli("plan", str(study))
+    holder = "import duckdb, time; c = duckdb.connect('mitigations.duckdb'); print(1, flush=True)"
+    command = [sys.executable, "-c", f"{holder}; time.sleep(30)"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as owner:
+        assert owner.stdout is not None
+        owner.stdout.readline()
+        code, _, err = cli("run", "small.lock")
+        owner.kill()
+    assert code == 6
+    assert f"in use by PID {owner.pid}" in err
 
 
 def test_an_edited_lock_is_refused(cli: Cli, study: Path) -> None:
