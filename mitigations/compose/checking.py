@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mitigations.cli.check_variants import check_variants, lines, plain
+from mitigations.compose.check_variants import check_variants, lines, plain
 from mitigations.compose.planning import open_lock, plan_study
 from mitigations.errors import InvalidFile, MitigationsError
 from mitigations.model import Action, Assessment, Scenario, ScriptedReply

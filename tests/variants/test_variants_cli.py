@@ -8,8 +8,8 @@ import typer
 from typer.testing import CliRunner
 
 from mitigations.cli import ablate, diff, new
-from mitigations.cli.check_variants import OVERSIGHT, check_variants, lines, lint_context, plain
 from mitigations.cli.session import Session
+from mitigations.compose.check_variants import OVERSIGHT, check_variants, lines, lint_context, plain
 from mitigations.errors import InvalidFile, MitigationsError, UnknownName
 from mitigations.model import Email, Person, Scenario, ToolSpec
 from variants import find, library, read_variant
