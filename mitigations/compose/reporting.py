@@ -10,7 +10,7 @@ import reports
 import stats
 from mitigations.compose.planning import analysis_hash, pack_for_lock
 from mitigations.errors import NoData, UnknownName
-from mitigations.model import Alarm, Analysis, Cell, Counts, Plan, Settings
+from mitigations.model import Alarm, Analysis, Cell, Counts, Interval, Plan, Settings
 from mitigations.store import Store
 from mitigations.study import parse_lock
 from reports import Extras, FactorEffect, ModelRun, Report, RunInfo, Transcripts
@@ -224,10 +224,15 @@ def _factors(plan: Plan, cells: Sequence[Cell], settings: Settings) -> Iterable[
                 counts=_sum(counts[s] for s in inside),
                 reference_counts=_sum(counts[s] for s in counts.keys() - inside),
                 difference=effect.difference,
-                ci95=effect.ci95,
+                ci95=_possible(effect.ci95),
                 p_value=effect.p_value,
                 reason=effect.reason,
             )
+
+
+def _possible(interval: Interval | None) -> Interval | None:
+    """A t interval does not know that a difference of rates lies between -1 and 1."""
+    return interval and (max(-1.0, interval[0]), min(1.0, interval[1]))
 
 
 def _sum(counts: Iterable[Counts]) -> Counts:
