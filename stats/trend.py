@@ -212,8 +212,7 @@ def _level(
         scenarios=here.size,
         mean=mean,
         difference=difference,
-        # A difference of two rates lies between -1 and 1; a t interval does not know that.
-        ci95=(max(-1.0, difference - half), min(1.0, difference + half)),
+        ci95=(difference - half, difference + half),
         p_value=float(2.0 * stdtr(freedom, -abs(difference) / error)),
     )
 
