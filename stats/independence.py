@@ -88,7 +88,7 @@ def cell_t_alarm(variant: str, differences: Sequence[float], p_value: float | No
         _, p_cells = cell_t(differences)
     except Undefined as exc:
         return _notice(name, variants, None, str(exc))
-    detail = f"cell-level t p = {p_cells:.2g}, primary p = {p_value:.2g}"
+    detail = f"cell-level t p {_shown(p_cells)}, primary p {_shown(p_value)}"
     if len(differences) < LEAST_CELLS:
         return _notice(name, variants, None, f"{detail}; fewer than {LEAST_CELLS} strata")
     low, high = sorted((p_cells, p_value))
@@ -96,6 +96,10 @@ def cell_t_alarm(variant: str, differences: Sequence[float], p_value: float | No
     if fired:
         detail += ": repeats may not be independent, or the effect differs between strata"
     return _notice(name, variants, fired, detail)
+
+
+def _shown(p_value: float) -> str:
+    return "< .001" if p_value < 0.001 else f"= {p_value:.3f}".replace("0.", ".")
 
 
 def _notice(name: str, variants: tuple[str, ...], fired: bool | None, detail: str) -> Alarm:
