@@ -117,7 +117,10 @@ class Pace:
 
     CUT = 0.95
     GROWTH = 0.01
-    """Share of the rate regained per second."""
+    """Share of the rate regained per second, at first."""
+    SURGE_S = 30.0
+    """After so many seconds without a refusal the rate has about doubled, and then grows as the
+    cube of the time: a rate learnt in a bad moment is not kept for long."""
     WINDOW_S = 5.0
     FLOOR = 1 / 60
 
@@ -132,7 +135,8 @@ class Pace:
         """Requests per second, or None while nothing was ever refused."""
         if self._rate is None:
             return None
-        return self._rate * (1 + self.GROWTH * (self._clock() - self._cut_at))
+        calm = self._clock() - self._cut_at
+        return self._rate * (1 + self.GROWTH * calm + (calm / self.SURGE_S) ** 3)
 
     def wait(self) -> float:
         """Seconds until the next request is due."""

@@ -261,6 +261,7 @@ class FakeProvider:
         self.struck: Counter[Fault] = Counter()
         self.in_flight = 0
         self.peak = 0
+        self.arrived = asyncio.Event()
         self._times: Counter[bytes] = Counter()
         self._tokens, self._filled = burst, time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -313,6 +314,7 @@ class FakeProvider:
         }
         raw = await reader.readexactly(int(headers.get("content-length", "0")))
         self.count += 1
+        self.arrived.set()
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
         try:

@@ -5,7 +5,8 @@ LiteLLM; names follow LiteLLM. The same bytes give equal replies on both routes,
 each library made of the parameters) and `latency_s`.
 """
 
-from runner.gateway.faults import Disposition, FaultKind
+from runner.gateway.exceptions import Disposition
+from runner.gateway.faults import FaultKind
 from runner.gateway.gateway import Attempt, Gateway
 from runner.gateway.hosts import UnsafeAddress
 from runner.gateway.retry import RetryPolicy

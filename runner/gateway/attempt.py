@@ -7,7 +7,7 @@ from typing import Any
 
 from mitigations.model import Action, Reply, ReplyStatus, Request, Usage
 from runner import prices
-from runner.gateway import faults, wire_anthropic, wire_openai
+from runner.gateway import exceptions, faults, wire_anthropic, wire_openai
 from runner.gateway.classify import Classified, Parts, classify, parse_json
 from runner.gateway.clients import Lines
 from runner.gateway.faults import Fault, FaultKind
@@ -68,10 +68,13 @@ def _outcome(
     """What came back: read from the bytes where the tap saw them; None for a bug."""
     if tap.fault is not None:
         return tap.fault
-    if tap.exchanges and (reader := _reader(tap.exchanges[-1].path)):
-        return read_exchange(tap.exchanges[-1], reader)
+    if tap.exchanges:
+        last = tap.exchanges[-1]
+        reader = _reader(last.path)
+        if reader is not None or not 200 <= last.status < 300:
+            return read_exchange(last, reader)
     if error is not None:
-        return faults.from_exception(error)
+        return exceptions.from_exception(error)
     if response is None:
         raise AssertionError(f"{route.client} returned without an exchange")
     document = response.model_dump()

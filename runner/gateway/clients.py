@@ -1,6 +1,7 @@
 """The three clients, opened on first use. Here alone are openai, anthropic and litellm imported."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,6 +9,12 @@ from typing import Any
 from runner.gateway.hosts import Hosts
 from runner.gateway.routes import NO_KEY, Client, Route
 from runner.gateway.transport import TappedTransport, session_factory
+
+TAKES_A_HANDLER = frozenset(
+    {"deepseek", "fireworks_ai", "gemini", "groq", "mistral", "openrouter", "together_ai", "xai"}
+)
+"""Providers for which LiteLLM 1.106 sends through the HTTP handler it is given. Tried one by one:
+the others want an OpenAI client or a handler of their own and fail on this one."""
 
 
 class Lines:
@@ -54,7 +61,9 @@ class Lines:
     def _make(self, route: Route, key: str) -> Any:
         url = route.base_url
         if url is None:
-            return None  # LiteLLM brings its own client
+            # Elsewhere LiteLLM brings its own client, and there is no tap.
+            tapped = route.model.partition("/")[0] in TAKES_A_HANDLER
+            return _litellm_handler("", key, self._hosts) if tapped else None
         if route.wire is Client.OPENAI:
             return _openai(url, route.host, key, self._hosts)
         if route.client is Client.LITELLM:
@@ -65,9 +74,11 @@ class Lines:
 async def _litellm_send(
     client: Any, route: Route, key: str, parameters: Mapping[str, Any], timeout_s: float
 ) -> Any:
-    options: dict[str, Any] = {} if key == NO_KEY and client is None else {"api_key": key}
+    options: dict[str, Any] = {} if key == NO_KEY and route.base_url is None else {"api_key": key}
     if client is not None:
-        options |= {"api_base": route.base_url, "client": client}
+        options["client"] = client
+    if route.base_url is not None:
+        options["api_base"] = route.base_url
     return await import_litellm().acompletion(
         **parameters,
         **options,
@@ -128,9 +139,22 @@ def _response_type(wire: Client) -> Any:
 def _import_openai() -> None:
     import openai  # noqa: F401, PLC0415 - seconds of import, inside the call that needs it
 
+    _hush()
+
 
 def _import_anthropic() -> None:
     import anthropic  # noqa: F401, PLC0415 - the same
+
+    _hush()
+
+
+def _hush() -> None:
+    """Keep the libraries' own logs out: at debug level they hold prompts, at others error texts.
+
+    What a call did is told by `on_attempt`, redacted.
+    """
+    for name in ("openai", "anthropic", "httpx", "httpx2", "LiteLLM", "aiohttp"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def import_litellm() -> Any:
@@ -142,6 +166,7 @@ def import_litellm() -> Any:
     litellm.suppress_debug_info = True
     litellm.telemetry = False
     litellm.drop_params = False
+    _hush()
     return litellm
 
 

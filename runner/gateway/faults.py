@@ -1,9 +1,8 @@
 """What went wrong with a call, and whether the same request may be sent again.
 
 Three sources, tried in this order: the HTTP response itself (status, code and text of the error),
-the fault of the connection, and, where neither was seen, the exception's type. The table over
-exception types is closed: a test holds that every exception of litellm, openai and anthropic is in
-it.
+the fault of the connection (`transport`), and, where neither was seen, the exception's type
+(`exceptions`).
 """
 
 import email.utils
@@ -13,14 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
-
-
-class Disposition(StrEnum):
-    """What to do about a fault."""
-
-    RETRY = "retry"
-    TERMINAL = "terminal"
-    BUG = "bug"
 
 
 class FaultKind(StrEnum):
@@ -87,105 +78,6 @@ class Fault:
         return False
 
 
-_MAYBE_PAID = frozenset({FaultKind.TIMEOUT, FaultKind.CONNECTION, FaultKind.BAD_BODY})
-_T, _R, _B = Disposition.TERMINAL, Disposition.RETRY, Disposition.BUG
-
-EXCEPTIONS: Mapping[str, tuple[Disposition, FaultKind | None]] = {
-    # openai
-    "openai.OpenAIError": (_T, FaultKind.BAD_REQUEST),
-    "openai.APIError": (_R, FaultKind.SERVER),
-    "openai.APIStatusError": (_T, FaultKind.BAD_REQUEST),
-    "openai.APIConnectionError": (_R, FaultKind.CONNECTION),
-    "openai.APITimeoutError": (_R, FaultKind.TIMEOUT),
-    "openai.APIResponseValidationError": (_R, FaultKind.BAD_BODY),
-    "openai.BadRequestError": (_T, FaultKind.BAD_REQUEST),
-    "openai.AuthenticationError": (_T, FaultKind.AUTH),
-    "openai.OAuthError": (_T, FaultKind.AUTH),
-    "openai.SubjectTokenProviderError": (_T, FaultKind.AUTH),
-    "openai.PermissionDeniedError": (_T, FaultKind.AUTH),
-    "openai.NotFoundError": (_T, FaultKind.NOT_FOUND),
-    "openai.ConflictError": (_R, FaultKind.SERVER),
-    "openai.UnprocessableEntityError": (_T, FaultKind.BAD_REQUEST),
-    "openai.RateLimitError": (_R, FaultKind.RATE_LIMITED),
-    "openai.InternalServerError": (_R, FaultKind.SERVER),
-    "openai.LengthFinishReasonError": (_B, None),  # only `.parse()` raises it; we never call it
-    "openai.ContentFilterFinishReasonError": (_B, None),  # the same
-    "openai.InvalidWebhookSignatureError": (_B, None),  # no webhooks here
-    "openai.WebSocketConnectionClosedError": (_B, None),  # no web sockets here
-    "openai.WebSocketQueueFullError": (_B, None),  # the same
-    # anthropic
-    "anthropic.AnthropicError": (_T, FaultKind.BAD_REQUEST),
-    "anthropic.APIError": (_R, FaultKind.SERVER),
-    "anthropic.APIStatusError": (_T, FaultKind.BAD_REQUEST),
-    "anthropic.APIConnectionError": (_R, FaultKind.CONNECTION),
-    "anthropic.APITimeoutError": (_R, FaultKind.TIMEOUT),
-    "anthropic.APIResponseValidationError": (_R, FaultKind.BAD_BODY),
-    "anthropic.APIWebhookValidationError": (_B, None),  # no webhooks here
-    "anthropic.RetryableError": (_R, FaultKind.SERVER),
-    "anthropic.CredentialsError": (_T, FaultKind.AUTH),
-    "anthropic.IdentityTokenFileError": (_T, FaultKind.AUTH),
-    "anthropic.BadRequestError": (_T, FaultKind.BAD_REQUEST),
-    "anthropic.AuthenticationError": (_T, FaultKind.AUTH),
-    "anthropic.PaymentRequiredError": (_T, FaultKind.QUOTA),
-    "anthropic.PermissionDeniedError": (_T, FaultKind.AUTH),
-    "anthropic.NotFoundError": (_T, FaultKind.NOT_FOUND),
-    "anthropic.RequestTimeoutError": (_R, FaultKind.TIMEOUT),
-    "anthropic.ConflictError": (_R, FaultKind.SERVER),
-    "anthropic.PreconditionFailedError": (_T, FaultKind.BAD_REQUEST),
-    "anthropic.ContentTooLargeError": (_T, FaultKind.TOO_LONG),
-    "anthropic.RequestTooLargeError": (_T, FaultKind.TOO_LONG),
-    "anthropic.UnprocessableEntityError": (_T, FaultKind.BAD_REQUEST),
-    "anthropic.RateLimitError": (_R, FaultKind.RATE_LIMITED),
-    "anthropic.RequestHeaderFieldsTooLargeError": (_T, FaultKind.BAD_REQUEST),
-    "anthropic.ClientClosedRequestError": (_R, FaultKind.CONNECTION),
-    "anthropic.InternalServerError": (_R, FaultKind.SERVER),
-    "anthropic.HTTPNotImplementedError": (_T, FaultKind.BAD_REQUEST),
-    "anthropic.ServiceUnavailableError": (_R, FaultKind.OVERLOADED),
-    "anthropic.GatewayTimeoutError": (_R, FaultKind.TIMEOUT),
-    "anthropic.DeadlineExceededError": (_R, FaultKind.TIMEOUT),
-    "anthropic.OverloadedError": (_R, FaultKind.OVERLOADED),
-    # litellm
-    "litellm.AuthenticationError": (_T, FaultKind.AUTH),
-    "litellm.PermissionDeniedError": (_T, FaultKind.AUTH),
-    "litellm.NotFoundError": (_T, FaultKind.NOT_FOUND),
-    "litellm.BadRequestError": (_T, FaultKind.BAD_REQUEST),
-    "litellm.ImageFetchError": (_T, FaultKind.BAD_REQUEST),
-    "litellm.VectorStoreSearchError": (_T, FaultKind.BAD_REQUEST),
-    "litellm.UnprocessableEntityError": (_T, FaultKind.BAD_REQUEST),
-    "litellm.UnsupportedParamsError": (_T, FaultKind.BAD_REQUEST),
-    "litellm.InvalidRequestError": (_T, FaultKind.BAD_REQUEST),
-    "litellm.RejectedRequestError": (_T, FaultKind.CONTENT_POLICY),
-    "litellm.ContentPolicyViolationError": (_T, FaultKind.CONTENT_POLICY),
-    "litellm.ContextWindowExceededError": (_T, FaultKind.TOO_LONG),
-    "litellm.PaymentRequiredError": (_T, FaultKind.QUOTA),
-    "litellm.LiteLLMUnknownProvider": (_T, FaultKind.NOT_FOUND),
-    "litellm.ModelNotMappedError": (_T, FaultKind.NOT_FOUND),
-    "litellm.Timeout": (_R, FaultKind.TIMEOUT),
-    "litellm.RateLimitError": (_R, FaultKind.RATE_LIMITED),
-    "litellm.ServiceUnavailableError": (_R, FaultKind.OVERLOADED),
-    "litellm.BadGatewayError": (_R, FaultKind.SERVER),
-    "litellm.InternalServerError": (_R, FaultKind.SERVER),
-    "litellm.APIError": (_R, FaultKind.SERVER),
-    "litellm.APIConnectionError": (_R, FaultKind.CONNECTION),
-    "litellm.APIResponseValidationError": (_R, FaultKind.BAD_BODY),
-    "litellm.JSONSchemaValidationError": (_T, FaultKind.BAD_BODY),
-    "litellm.OpenAIError": (_T, FaultKind.BAD_REQUEST),
-    "litellm.MidStreamFallbackError": (_B, None),  # we never stream
-    "litellm.MockException": (_B, None),  # we never mock
-    "litellm.BudgetExceededError": (_B, None),  # its budget manager is off; ours is `runner.budget`
-    "litellm.GuardrailRaisedException": (_B, None),  # no guardrails are configured
-    "litellm.BlockedPiiEntityError": (_B, None),  # the same
-    "litellm.ModifyResponseException": (_B, None),  # the same
-    "litellm.SensitiveDataRouteException": (_B, None),  # the same
-    # below the SDKs
-    "builtins.TimeoutError": (_R, FaultKind.TIMEOUT),
-    "builtins.ConnectionError": (_R, FaultKind.CONNECTION),
-    "httpx.TransportError": (_R, FaultKind.CONNECTION),
-    "httpx2.TransportError": (_R, FaultKind.CONNECTION),
-    "aiohttp.ClientError": (_R, FaultKind.CONNECTION),
-}
-"""Exception type (package and name) to what it means. Looked up along the type's bases."""
-
 _QUOTA_WORDS = (
     "insufficient_quota",
     "exceeded your current quota",
@@ -196,6 +88,8 @@ _QUOTA_WORDS = (
     "insufficient credits",
     "out of credits",
     "spend limit",
+    "spend_limit_reached",
+    "billing_unavailable",
     "specified api usage limits",
 )
 _POLICY_WORDS = (
@@ -204,6 +98,12 @@ _POLICY_WORDS = (
     "content management policy",
     "responsibleaipolicyviolation",
     "output blocked by content filtering",
+)
+_ACCOUNT_WORDS = (
+    "organization_on_hold",
+    "cmek_key_disabled",
+    "cmek_key_network_blocked",
+    "key_creator_not_member",
 )
 _LENGTH_WORDS = ("context_length_exceeded", "prompt is too long", "maximum context length")
 _STATUS_KINDS: Mapping[int, FaultKind] = {
@@ -266,36 +166,6 @@ def hidden_error(document: Any) -> int | None:
     return 500
 
 
-def from_exception(error: BaseException) -> Fault | None:
-    """The fault an exception stands for, or None when it is a bug of ours and must be raised."""
-    disposition, kind = lookup(type(error))
-    if disposition is Disposition.BUG or kind is None:
-        return None
-    status = getattr(error, "status_code", None)
-    status = status if isinstance(status, int) else None
-    text = str(error)
-    if kind in {FaultKind.BAD_REQUEST, FaultKind.RATE_LIMITED, FaultKind.SERVER}:
-        kind = _by_words(text.lower()) or kind
-    response = getattr(error, "response", None)
-    headers = {str(k).lower(): str(v) for k, v in dict(getattr(response, "headers", {})).items()}
-    return Fault(
-        kind=kind,
-        detail=f"{type(error).__name__}: {text}",
-        http_status=status,
-        retry_after_s=retry_after(headers, now=datetime.now(UTC)),
-        may_be_paid=kind in _MAYBE_PAID,
-    )
-
-
-def lookup(kind: type[BaseException]) -> tuple[Disposition, FaultKind | None]:
-    """The table's row for an exception type: its own, else that of its nearest listed base."""
-    for base in kind.__mro__:
-        row = EXCEPTIONS.get(f"{base.__module__.partition('.')[0]}.{base.__name__}")
-        if row is not None:
-            return row
-    return Disposition.BUG, None
-
-
 def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
     """Seconds to wait by `retry-after-ms` or `retry-after` (seconds or an HTTP date)."""
     for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
@@ -320,7 +190,10 @@ def _error_of(document: Any) -> tuple[str, str]:
     error = document.get("error", document)
     if not isinstance(error, Mapping):
         return "", str(error)
-    code = " ".join(str(error[name]) for name in ("code", "type") if error.get(name))
+    details = error.get("details")
+    exact = details.get("error_code") if isinstance(details, Mapping) else None
+    named = (exact, error.get("code"), error.get("type"))
+    code = " ".join(str(name) for name in named if name)
     message = error.get("message") or error.get("detail") or ""
     return code, message if isinstance(message, str) else str(message)
 
@@ -330,17 +203,18 @@ def _kind(status: int, words: str) -> FaultKind:
         return FaultKind.ADDRESS
     by_status = _STATUS_KINDS.get(status)
     if by_status in {None, FaultKind.RATE_LIMITED, FaultKind.AUTH} and status < 500:
-        by_status = _by_words(words) or by_status
+        by_status = by_words(words) or by_status
     if by_status is not None:
         return by_status
     return FaultKind.SERVER if status >= 500 else FaultKind.BAD_REQUEST
 
 
-def _by_words(words: str) -> FaultKind | None:
-    """What only the error's text tells: a used-up quota, a filter, a prompt that is too long."""
+def by_words(words: str) -> FaultKind | None:
+    """What only the error's words tell: a used-up quota, a filter, a prompt that is too long."""
     table = (
         (_QUOTA_WORDS, FaultKind.QUOTA),
         (_POLICY_WORDS, FaultKind.CONTENT_POLICY),
+        (_ACCOUNT_WORDS, FaultKind.AUTH),
         (_LENGTH_WORDS, FaultKind.TOO_LONG),
     )
     return next((kind for listed, kind in table if any(word in words for word in listed)), None)

@@ -79,7 +79,7 @@ def route_of(spec: ModelSpec, hosts: Hosts) -> Route:
         raise NoRoute(f"{spec.route!r} is no model; write provider/name as LiteLLM spells it")
     if spec.provider == "local" and spec.base_url is None:
         raise NoRoute(f"{spec.route} has no base URL; start its server first")
-    url = spec.base_url or DEFAULT_URLS.get(spec.provider)
+    url = DEFAULT_URLS.get(spec.provider) if spec.base_url is None else spec.base_url
     wire = _wire(spec)
     if spec.via is Via.NATIVE and wire is Client.LITELLM:
         raise NoRoute(f"{spec.route}: no SDK of its own for {spec.provider}; use via: auto")
@@ -92,7 +92,7 @@ def route_of(spec: ModelSpec, hosts: Hosts) -> Route:
         client=client,
         wire=wire,
         model=_model_name(spec, client),
-        base_url=url.rstrip("/") if url else None,
+        base_url=None if url is None else url.rstrip("/"),
         host=host,
         key_variable=variable,
     )

@@ -63,7 +63,7 @@ class TappedTransport:
     Args:
         inner: the transport that sends.
         lib: the module (`httpx` or `httpx2`) whose types `inner` speaks.
-        host: the only host this transport sends to.
+        host: the only host this transport sends to; empty where LiteLLM knows it and we do not.
         key: the only credential it lets out.
     """
 
@@ -117,7 +117,7 @@ class TappedTransport:
 
         The SDKs read more of the environment than we hand them.
         """
-        if request.url.host.rstrip(".") != self._host.strip("[]"):
+        if self._host and request.url.host.rstrip(".") != self._host.strip("[]"):
             raise AddressRefused(f"a request to {request.url.host} on the line to {self._host}")
         for name in [name for name in request.headers if name.lower() in _CREDENTIALS]:
             if self._key not in request.headers[name]:

@@ -266,6 +266,20 @@ BODIES: tuple[Body, ...] = (
         status=400,
         detail="quota-exhausted",
     ),
+    _anthropic(
+        "spend limit under a rate limit's status",
+        {
+            "type": "error",
+            "error": {
+                "type": "rate_limit_error",
+                "message": "no",
+                "details": {"error_code": "enforced_spend_limit_reached"},
+            },
+        },
+        S.ERROR,
+        status=429,
+        detail="quota-exhausted",
+    ),
     _anthropic("forbidden", _a_error("permission_error", "no"), S.ERROR, status=403),
     _anthropic("too large", _a_error("request_too_large", "no"), S.ERROR, status=413),
 )

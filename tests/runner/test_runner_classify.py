@@ -57,7 +57,7 @@ def test_the_table_is_as_large_as_promised_and_names_are_unique():
     assert {body.expect for body in BODIES} == set(ReplyStatus)
 
 
-# --- mutations: an oracle written apart from the classifier says when "answered" is impossible ---
+# --- mutations: an oracle written apart from the classifier says when "answered" is impossible
 
 FINE = {
     "stop",
@@ -189,7 +189,7 @@ def test_a_mutated_tail_never_heals_a_reply_that_was_none():
             assert reply.status is not ReplyStatus.ANSWERED
 
 
-# --- parts ---------------------------------------------------------------------------------------
+# --- parts
 
 
 @pytest.mark.parametrize(
