@@ -20,7 +20,7 @@ def report(
         str, typer.Option(help="Example pairs to show: a number, `none` or `all`.")
     ] = "3",
 ) -> None:
-    """Write the significance report of a run; works while it is still running."""
+    """Write the significance report of a run; of a stopped one, as far as it went."""
     import reports  # noqa: PLC0415 - start-up stays light
     from mitigations.compose import reporting  # noqa: PLC0415
     from mitigations.store import Store  # noqa: PLC0415
