@@ -4,6 +4,7 @@ Whatever goes wrong is a status of the outcome. Only what was sent is judged, an
 were answered or refused are read at all.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -141,8 +142,13 @@ async def _converse(
 
 
 def sampling_seed(trial: Trial, turn: int) -> int:
-    """Seed of the model's own draw: unlike the nuisance seed it differs between arms."""
-    return (int(trial.id[:8], 16) + turn) % 2**31
+    """Seed of the model's own draw. Unlike the nuisance seed it differs between arms.
+
+    It depends on the plan's seed and not on when the plan was made, so that the same study and seed
+    give the same replies of simulated and embedded models.
+    """
+    text = f"{trial.seed}\x1f{trial.variant}\x1f{trial.treatment_hash}\x1f{turn}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % 2**31
 
 
 def _usage(replies: Sequence[Reply]) -> Usage:

@@ -19,7 +19,7 @@ from mitigations.model import Action, ActionProtocol, ModelSpec, Reply, ReplySta
 from runner.strict_json import unfenced, whole_object
 from runner.tagged import TagError, after_thought, read_tags, split_thoughts, write_tag
 
-MAX_ACTIONS: Final = 2
+MAX_ACTIONS: Final = 4
 """Most actions the JSON schema lets one reply take: a small model left free repeats itself."""
 
 MAX_CHARS: Final = 280

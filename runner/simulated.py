@@ -54,7 +54,7 @@ class SimulatedModels:
         """`complete` without the event loop, for simulations of thousands of trials."""
         variant, scenario, trial = self._lookup(request.key)
         model = profile(request.model.route)
-        draw = random.Random(f"{request.seed}:{trial.id}:{len(request.messages)}")  # noqa: S311 - simulation
+        draw = random.Random(f"{request.seed}:{len(request.messages)}")  # noqa: S311 - simulation
         if draw.random() < model.loss(variant):
             return _lost(request, draw.choice(_LOST))
         if len(request.messages) > 1:
@@ -81,10 +81,7 @@ def _actions(
         chosen = _coercive(scenario, draw)
     else:
         chosen = _safe(scenario, draw)
-    acts: dict[int, Action] = {}
-    for script in chosen:
-        acts |= {len(acts) + i: action for i, action in enumerate(realised.scripted(script))}
-    return tuple(acts.values())[: protocols.MAX_ACTIONS]
+    return tuple(action for script in chosen for action in realised.scripted(script))
 
 
 def _of(scenario: Scenario, *kinds: str) -> list[ScriptedReply]:

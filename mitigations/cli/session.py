@@ -1,7 +1,9 @@
 """What every command shares: where the database is, and how to speak."""
 
 import os
+import shutil
 import sys
+import textwrap
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,8 +29,16 @@ class Session:
 
     def say(self, text: str = "") -> None:
         """Print a line for people; silent with --quiet or --json."""
-        if not (self.quiet or self.json):
-            typer.echo(text)
+        if self.quiet or self.json:
+            return
+        if sys.stdout.isatty():
+            # A terminal breaks lines in the middle of words; a pipe gets one line a message.
+            width = min(shutil.get_terminal_size().columns, 100)
+            text = "\n".join(
+                textwrap.fill(line, width, subsequent_indent="  ", break_on_hyphens=False)
+                for line in text.splitlines()
+            )
+        typer.echo(text)
 
     @property
     def is_live(self) -> bool:

@@ -215,7 +215,9 @@ def test_no_request_carries_the_variant_or_the_trial() -> None:
 def test_arms_do_not_share_the_sampling_seed() -> None:
     make: Callable[..., int] = lambda **given: sampling_seed(make_trial(**given), 0)  # noqa: E731
     assert make(variant="a") != make(variant="b")
-    assert make(variant="a", repeat=1) != make(variant="a", repeat=2)
+    assert make(variant="a", seed=1) != make(variant="a", seed=2)
+    # The same study and seed give the same draws, whenever the plan was made.
+    assert make(plan="p") == make(plan="q")
     assert 0 <= make() < 2**31
 
 
