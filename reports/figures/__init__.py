@@ -1,4 +1,4 @@
-"""Static SVG figures: Vega-Lite specifications rendered by vl-convert (ADR 0007).
+"""Static SVG figures: Vega-Lite specifications rendered by vl-convert (ADR 0004).
 
 `draw(figure, narrow=...)` takes a block (data) and gives an SVG element that is safe inside HTML.
 """
