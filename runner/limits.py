@@ -113,21 +113,28 @@ class Slots:
 
 
 class Pace:
-    """A request rate learnt from refusals: cut below what was served, then slowly up again."""
+    """A request rate learnt from refusals: cut below what was served, then slowly up again.
+
+    A refusal says that the provider's allowance is used up. Between two refusals it went from empty
+    to empty, so what was served in between, over the time, is the provider's own rate.
+    """
 
     CUT = 0.95
-    GROWTH = 0.01
-    """Share of the rate regained per second, at first."""
-    SURGE_S = 30.0
+    GROWTH = 0.0025
+    """Share of the rate regained per second."""
+    FIRST_GROWTH = 0.02
+    """The same after the first cut, which had little to measure the rate by."""
+    SURGE_S = 60.0
     """After so many seconds without a refusal the rate has about doubled, and then grows as the
     cube of the time: a rate learnt in a bad moment is not kept for long."""
-    WINDOW_S = 5.0
+    WINDOW_S = 60.0
     FLOOR = 1 / 60
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._rate: float | None = None
-        self._cut_at = self._next = self._start = clock()
+        self._cut_at = self._next = self._first = clock()
+        self._cuts = 0
         self._served: deque[float] = deque()
 
     @property
@@ -136,7 +143,8 @@ class Pace:
         if self._rate is None:
             return None
         calm = self._clock() - self._cut_at
-        return self._rate * (1 + self.GROWTH * calm + (calm / self.SURGE_S) ** 3)
+        growth = self.FIRST_GROWTH if self._cuts == 1 else self.GROWTH
+        return self._rate * (1 + growth * calm + (calm / self.SURGE_S) ** 3)
 
     def wait(self) -> float:
         """Seconds until the next request is due."""
@@ -151,6 +159,8 @@ class Pace:
     def served(self) -> None:
         """A request was served."""
         now = self._clock()
+        if self._cuts == 0 and not self._served:
+            self._first = now  # the time before the first answer says nothing of the rate
         self._served.append(now)
         while self._served and self._served[0] < now - self.WINDOW_S:
             self._served.popleft()
@@ -158,7 +168,7 @@ class Pace:
     def cut(self) -> None:
         """A request was refused for its rate."""
         now, rate = self._clock(), self.rate
-        since = max(now - self.WINDOW_S, self._start if rate is None else self._cut_at)
+        since = max(now - self.WINDOW_S, self._first if rate is None else self._cut_at)
         served = sum(1 for at in self._served if at >= since)
         seen = served / (now - since) if now > since and served > 1 else None
         if rate is None:
@@ -166,6 +176,7 @@ class Pace:
         # A window shorter than a second measures chance, not the provider.
         elif seen is not None and now - since >= 1:
             rate = min(rate, seen / self.CUT)
+        self._cuts += 1
         self._rate, self._cut_at = max(self.FLOOR, rate * self.CUT), now
 
 
@@ -238,7 +249,7 @@ class Limiter:
         self._freed = asyncio.Event()
         self._pause_until = -math.inf
         self._cut_at = -math.inf
-        self._refused_in_a_row = 0
+        self._served_since_cut = True
         self.in_flight = 0
 
     async def admit(self, tokens: float, *, max_wait_s: float) -> Ticket:
@@ -273,7 +284,7 @@ class Limiter:
         if signal in {Signal.OUTAGE, Signal.OVERLOADED}:
             self.breaker.failed(sent_at=ticket.sent_at)
         elif signal is Signal.FINE:
-            self._refused_in_a_row = 0
+            self._served_since_cut |= ticket.sent_at > self._cut_at
             self.breaker.served()
             self.pace.served()
             self.slots.grow()
@@ -286,19 +297,21 @@ class Limiter:
 
     def _congested(self, ticket: Ticket, signal: Signal, retry_after_s: float | None) -> None:
         now = self._clock()
-        self._refused_in_a_row += 1
         # One cut per congestion: requests sent before the last cut were sent under the old limit.
         fresh = ticket.sent_at > self._cut_at
+        repeated = fresh and not self._served_since_cut
         if fresh:
-            self._cut_at = now
-            self.slots.cut(self.in_flight)
+            self._cut_at, self._served_since_cut = now, False
+            # A refused rate is answered by pace. Slots give way too at first, when how many are in
+            # flight is chance, and when nothing was served since the last refusal.
+            if signal is Signal.OVERLOADED or self.pace.rate is None or repeated:
+                self.slots.cut(self.in_flight)
             if signal is Signal.RATE_LIMITED:
                 self.pace.cut()
         if retry_after_s is None:
             return
         # A short Retry-After after a served request is this caller's alone: the others keep the
         # learnt pace. A long one, or a second with nothing served between, is for all.
-        repeated = fresh and self._refused_in_a_row > 1
         if retry_after_s > self.LONG_PAUSE_S or repeated:
             self._pause_until = max(self._pause_until, now + retry_after_s)
 
