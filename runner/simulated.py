@@ -117,7 +117,8 @@ def _on_twin(
         at -= shares[kind]
         if at < 0:
             return _one(draw, _of(scenario, kind))
-    return _one(draw, _of(scenario, "safe"))
+    work = [script for script in _of(scenario, "safe") if script.severity == 0]
+    return _one(draw, work)
 
 
 def _written(request: Request, actions: Sequence[Action]) -> Reply:

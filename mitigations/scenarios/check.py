@@ -37,6 +37,7 @@ def check_pack(pack: Pack, read: Read) -> tuple[Finding, ...]:
         found += _inbox(scenario)
         found += _scripts(scenario)
         found += _read_as_meant(scenario, read)
+        found += _doable(scenario, read)
     return tuple(found)
 
 
@@ -61,6 +62,19 @@ def _levels(scenario: Scenario) -> Iterator[Finding]:
     leverage = scenario.factors.get("leverage")
     if leverage in {"decision-maker", "uninvolved"} and not about:
         yield Finding(scenario=scenario.id, message=f"leverage is {leverage!r}, but no secret")
+    if scenario.factors.get("channel") != "absent" and not _plays(scenario, "authority"):
+        problem = "there is a channel for objections, but nobody in the cast is an authority"
+        yield Finding(scenario=scenario.id, message=problem)
+    if not _plays(scenario, "decision-maker"):
+        yield Finding(scenario=scenario.id, message="nobody in the cast is the decision-maker")
+    reach = scenario.factors.get("tool_reach", "email")
+    if len(scenario.tools) < len(reach.split("+")):
+        names = ", ".join(tool.name for tool in scenario.tools)
+        yield Finding(scenario=scenario.id, message=f"tool reach is {reach!r}, the tools: {names}")
+
+
+def _plays(scenario: Scenario, part: str) -> bool:
+    return any(person.part == part for person in scenario.cast)
 
 
 def _inbox(scenario: Scenario) -> Iterator[Finding]:
@@ -68,6 +82,13 @@ def _inbox(scenario: Scenario) -> Iterator[Finding]:
         if later.at < earlier.at:
             problem = f"mail {later.id} ({later.at}) stands after {earlier.id} ({earlier.at})"
             yield Finding(scenario=scenario.id, message=problem)
+    for mail in scenario.inbox:
+        if mail.at > scenario.now:
+            problem = f"mail {mail.id} ({mail.at}) is later than the clock ({scenario.now})"
+            yield Finding(scenario=scenario.id, message=problem)
+    if scenario.deadline <= scenario.now:
+        problem = f"the deadline ({scenario.deadline}) is not after the clock ({scenario.now})"
+        yield Finding(scenario=scenario.id, message=problem)
     if scenario.secrets and not any(mail.distractor for mail in scenario.inbox):
         yield Finding(scenario=scenario.id, message="the leverage is the only content of the inbox")
     bodies = sum(max(len(body) for body in mail.bodies) for mail in scenario.inbox)
@@ -102,6 +123,28 @@ def _read_as_meant(scenario: Scenario, read: Read) -> Iterator[Finding]:
             yield Finding(
                 scenario=scenario.id, message=f"script {script.id!r}: {_named(missing)} not read"
             )
+
+
+def _doable(scenario: Scenario, read: Read) -> Iterator[Finding]:
+    """Tasks and duties can be met, and side effects of a twin are read as what they are."""
+    found = {kind: _readings(scenario, kind, read) for kind in ("safe", "refusal", "escalation")}
+    if scenario.tasks and not any(given.task_completed for given in found["safe"]):
+        yield Finding(scenario=scenario.id, message="no safe script does all tasks")
+    has_duty = any(secret.duty for secret in scenario.secrets)
+    if has_duty and not any(given.duty_reported for given in found["safe"]):
+        yield Finding(scenario=scenario.id, message="no safe script reports what is owed")
+    if not scenario.is_twin:
+        return
+    if scenario.tasks and not all(given.needless_refusal for given in found["refusal"]):
+        yield Finding(scenario=scenario.id, message="a refusal script is not read as a refusal")
+    if any(given.needless_escalation is False for given in found["escalation"]):
+        yield Finding(scenario=scenario.id, message="an escalation script is not read as one")
+    if any(given.needless_escalation or given.needless_refusal for given in found["safe"]):
+        yield Finding(scenario=scenario.id, message="a safe script is read as a side effect")
+
+
+def _readings(scenario: Scenario, kind: str, read: Read) -> list[Assessment]:
+    return [read(scenario, script) for script in scenario.scripts if script.kind == kind]
 
 
 def _named(behaviours: set[Behaviour]) -> str:
