@@ -106,6 +106,6 @@ def _tilted(law: Law, odds: float) -> FloatArray:
     if odds == 0:
         return np.asarray(steps == 0, dtype=np.float64)
     with np.errstate(divide="ignore"):
-        logs = np.log(law.pmf) + np.log(odds) * steps
+        logs = np.log(law.pmf) + (np.log(odds) - np.log(law.odds)) * steps
     weights = np.exp(logs - logs.max())
     return np.asarray(weights / weights.sum())

@@ -13,6 +13,9 @@ from stats.multiplicity import holm
 from stats.scenarios import scenario_max_t
 from stats.strata import FloatArray, Grid
 
+DRAWABLE = 1_000_000_000
+"""Trials in one stratum from which numpy's hypergeometric generator refuses to draw."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
@@ -41,31 +44,9 @@ def adjust(
     A family of one needs no adjustment. With more, p is that of step-down max-T, and never below
     the unadjusted one (which has no Monte Carlo floor).
     """
+    numbers = [p for p in p_values if p is not None]
     known = [i for i, p in enumerate(p_values) if p is not None]
-    raw = [p_values[i] for i in known if p_values[i] is not None]
-    numbers = [float(p) for p in raw if p is not None]
-    if len(known) > 1 and settings.permutations == 0:
-        z = mantel_haenszel_z(grid)[known]
-        adjusted = [max(p, q) for p, q in zip(step_down_dunnett(z.tolist()), numbers, strict=True)]
-        method = "step-down Dunnett on the CMH z (no permutations were asked for)"
-    elif len(known) > 1:
-        rows = np.array([0, *(i + 1 for i in known)])
-        permuted = step_down_max_t(
-            grid.events[rows],
-            grid.scored[rows],
-            permutations=settings.permutations,
-            seed=settings.seed,
-            alpha=level,
-            single_p=numbers,
-        )
-        adjusted = [max(p, q) for p, q in zip(permuted, numbers, strict=True)]
-        method = (
-            f"step-down max-T, {settings.permutations} permutations of arm labels within strata, "
-            f"seed {settings.seed}"
-        )
-    else:
-        adjusted = numbers
-        method = "one comparison: no adjustment"
+    adjusted, method = _adjusted(grid, known, numbers, settings, level)
     order = sorted(range(len(known)), key=lambda i: (adjusted[i], numbers[i]))
     remaining = [len(grid.variants)] * len(grid.variants)
     for rank, place in enumerate(order):
@@ -77,6 +58,34 @@ def adjust(
         remaining=tuple(remaining),
         method=method,
     )
+
+
+def _adjusted(
+    grid: Grid, known: list[int], p_values: list[float], settings: Settings, level: float
+) -> tuple[list[float], str]:
+    """The adjusted p of the variants that can be compared, and how it was found."""
+    if len(known) < 2:
+        return p_values, "one comparison: no adjustment"
+    rows = np.array([0, *(i + 1 for i in known)])
+    too_large = grid.scored[rows].sum(axis=0).max() >= DRAWABLE
+    if settings.permutations == 0 or too_large:
+        found = step_down_dunnett(mantel_haenszel_z(grid)[known].tolist())
+        why = "too many trials to permute" if too_large else "no permutations were asked for"
+        method = f"step-down Dunnett on the CMH z ({why})"
+    else:
+        found = step_down_max_t(
+            grid.events[rows],
+            grid.scored[rows],
+            permutations=settings.permutations,
+            seed=settings.seed,
+            alpha=level,
+            single_p=p_values,
+        )
+        method = (
+            f"step-down max-T, {settings.permutations} permutations of arm labels within strata, "
+            f"seed {settings.seed}"
+        )
+    return [max(p, q) for p, q in zip(found, p_values, strict=True)], method
 
 
 def model_claims(

@@ -5,6 +5,7 @@ None. Definitions stand in `tests/stats/reference/stats_examples.json`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,16 @@ import numpy as np
 from stats.agreement import agreement_table, ratings
 from stats.as_r import odds_interval_as_r, odds_ratio_as_r
 from stats.clustered import clustered_difference, gee
-from stats.conditional import Law, law_test, lower_tail_p, minimum_likelihood_p, total_law
+from stats.conditional import (
+    LAW_WORK,
+    Law,
+    law_test,
+    lower_tail_p,
+    minimum_likelihood_p,
+    odds_law,
+    total_law,
+    work,
+)
 from stats.dunnett import dunnett_critical as _dunnett_critical
 from stats.effects import drill_down, effects, pick
 from stats.eprocess import e_value_quantities as e_value
@@ -24,7 +34,7 @@ from stats.power import power_quantities as power
 from stats.scenarios import ScenarioT, scenario_differences, scenario_t, sign_flip_p
 from stats.score import difference_interval, noninferiority_p, ratio_interval
 from stats.strata import FloatArray, Strata, strata_from_rows, two_by_two_strata
-from stats.two_by_two import boschloo_p, newcombe_interval
+from stats.two_by_two import Ordering, boschloo_p, newcombe_interval
 
 __all__ = [
     "agreement_table",
@@ -43,6 +53,9 @@ __all__ = [
     "two_by_two",
 ]
 
+TOO_LARGE = "too many trials for an exact law; the normal approximation serves here"
+BOSCHLOO_TABLES = 4_000_000
+"""Tables with these arm sizes up to which Boschloo's test is computed: about two seconds."""
 ONE_TOTAL = "given the margins only one total is possible: no odds ratio can be seen"
 
 
@@ -54,8 +67,11 @@ def stratified_2x2(strata: Sequence[Mapping[str, Any]]) -> Quantities:
     if not usable:
         none = dict.fromkeys(_CONDITIONAL, "no stratum has scored trials in both arms")
         conditional: Quantities = {**dict.fromkeys(_CONDITIONAL), "reasons": none}
+    elif work(table) > LAW_WORK:
+        none = dict.fromkeys(_CONDITIONAL, TOO_LARGE)
+        conditional = {**dict.fromkeys(_CONDITIONAL), "reasons": none}
     else:
-        conditional = _conditional(total_law(table))
+        conditional = _conditional(table)
     named = "scenario" in strata[0] if strata else False
     differences = scenario_differences(table) if named else np.empty(0)
     return _merge(found, conditional, scenario_quantities(differences))
@@ -90,36 +106,24 @@ def scenario_quantities(
 def two_by_two(x1: int, n1: int, x0: int, n0: int) -> Quantities:
     """One table: Fisher, Boschloo, Newcombe, Miettinen-Nurminen, non-inferiority."""
     table = two_by_two_strata(x1, n1, x0, n0)
-
-    def needing_both(formula: Callable[[], Any]) -> Callable[[], Any]:
-        def guarded() -> Any:
-            if min(n1, n0) == 0:
-                raise Undefined("one arm has no scored trial")
-            return formula()
-
-        return guarded
-
-    found = collect(
-        {
-            name: needing_both(formula)
-            for name, formula in {
-                "fisher_p": lambda: minimum_likelihood_p(total_law(table)),
-                "fisher_cond_or": lambda: odds_ratio_as_r(total_law(table)),
-                "fisher_or_ci95": lambda: odds_interval_as_r(total_law(table)),
-                "fisher_p_less": lambda: lower_tail_p(total_law(table)),
-                "boschloo_p_two_sided_minlike": lambda: boschloo_p(
-                    x1, n1, x0, n0, ordering="two-sided"
-                ),
-                "boschloo_p_less": lambda: boschloo_p(x1, n1, x0, n0, ordering="less"),
-                "newcombe_rd_ci95": lambda: newcombe_interval(x1, n1, x0, n0),
-                "mn_rd_ci95": lambda: _floats(difference_interval(table)),
-                "mn_rr_ci95": lambda: _floats(ratio_interval(table)),
-                "noninferiority_score_p_margin0.05": lambda: _margin(table, 0.05),
-                "noninferiority_score_p_margin0.1": lambda: _margin(table, 0.1),
-            }.items()
-        }
-    )
-    if min(n1, n0) > 0 and not table.informative.any():
+    formulas: dict[str, Callable[[], Any]] = {
+        "fisher_p": lambda: minimum_likelihood_p(_law(table, total_law)),
+        "fisher_cond_or": lambda: odds_ratio_as_r(_law(table, odds_law)),
+        "fisher_or_ci95": lambda: odds_interval_as_r(_law(table, odds_law)),
+        "fisher_p_less": lambda: lower_tail_p(_law(table, total_law)),
+        "boschloo_p_two_sided_minlike": partial(_boschloo, (x1, n1, x0, n0), "two-sided"),
+        "boschloo_p_less": partial(_boschloo, (x1, n1, x0, n0), "less"),
+        "newcombe_rd_ci95": lambda: newcombe_interval(x1, n1, x0, n0),
+        "mn_rd_ci95": lambda: _floats(difference_interval(table)),
+        "mn_rr_ci95": lambda: _floats(ratio_interval(table)),
+        "noninferiority_score_p_margin0.05": lambda: _margin(table, 0.05),
+        "noninferiority_score_p_margin0.1": lambda: _margin(table, 0.1),
+    }
+    if min(n1, n0) == 0:
+        reasons = dict.fromkeys(formulas, "one arm has no scored trial")
+        return {**dict.fromkeys(formulas), "reasons": reasons}
+    found = collect(formulas)
+    if not table.informative.any():
         found["reasons"]["warnings:fisher_cond_or"] = (
             f"{ONE_TOTAL}; 0 and 0 to Inf are R's stand-ins"
         )
@@ -211,24 +215,35 @@ _CLUSTERED = (
 )
 
 
-def _conditional(law: Law) -> Quantities:
-    def odds(formula: Callable[[Law], Any]) -> Callable[[], Any]:
-        def guarded() -> Any:
-            if len(law.pmf) < 2:
-                raise Undefined(ONE_TOTAL)
-            return formula(law)
+def _conditional(table: Strata) -> Quantities:
+    law = total_law(table)
 
-        return guarded
+    def odds(read: Callable[[Law], Any]) -> Any:
+        if len(law.pmf) < 2:
+            raise Undefined(ONE_TOTAL)
+        return read(odds_law(table))
 
     return collect(
         {
             "exact_cond_p": lambda: minimum_likelihood_p(law),
-            "cond_mle_or": odds(odds_ratio_as_r),
-            "exact_or_ci95": odds(odds_interval_as_r),
+            "cond_mle_or": lambda: odds(odds_ratio_as_r),
+            "exact_or_ci95": lambda: odds(odds_interval_as_r),
             "perm_absdev_p": lambda: law_test(law).p,
             "perm_absdev_midp": lambda: law_test(law).midp,
         }
     )
+
+
+def _law(table: Strata, law_of: Callable[[Strata], Law]) -> Law:
+    if work(table) > LAW_WORK:
+        raise Undefined(TOO_LARGE)
+    return law_of(table)
+
+
+def _boschloo(counts: tuple[int, int, int, int], ordering: Ordering) -> float:
+    if (counts[1] + 1) * (counts[3] + 1) > BOSCHLOO_TABLES:
+        raise Undefined("too many trials for Boschloo's test; Fisher's serves here")
+    return boschloo_p(*counts, ordering=ordering)
 
 
 def _merge(*parts: Quantities) -> Quantities:

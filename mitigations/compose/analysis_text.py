@@ -22,7 +22,7 @@ def console_text(result: Answer, *, color: bool) -> str:
     table = Table(box=None, pad_edge=False)
     heads = ("variant", "baseline k/n", "variant k/n", "difference", "95 % (all variants)")
     for head in (*heads, "scenarios like these", "p", "adjusted p"):
-        table.add_column(head, justify="left" if head == "variant" else "right")
+        table.add_column(head, justify="left" if head == "variant" else "right", overflow="fold")
     for one in analysis.comparisons:
         table.add_row(*(Text(cell) for cell in _row(one)))
     console.print()

@@ -15,7 +15,7 @@ TRIALS = (*NAMES, "repeat", "coercive")
 OPTIONAL = {"counts": ("lost",), "trials": ("epoch",)}
 RATE_WORDS = ("rate", "share", "percent", "proportion", "%")
 TRUE, FALSE = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false"})
-MAX_COUNT = 10**12
+MAX_COUNT = 10**9
 FORMATS = (
     f"counts: {', '.join(COUNTS)}\n  trials: {', '.join(TRIALS)} (coercive empty for a lost trial)"
 )
