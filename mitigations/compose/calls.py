@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from typing import Self
 
-from mitigations.model import ModelSpec, Plan, Reply, Request, Scenario, Trial, Variant
+from mitigations.model import Plan, Reply, Request, Scenario, Trial, Variant
 from mitigations.providers import Providers, with_endpoint
 from runner.budget import Budget
 from runner.gateway import Gateway
@@ -46,11 +46,13 @@ class Calls:
         spec = request.model
         if spec.provider == "simulated":
             return await self._simulated.complete(request)
-        placed = await self._local.spec(spec) if spec.provider == "local" else self._at(spec)
+        if spec.provider == "local":
+            # A server keeps the prompts it has read: the same prompt goes to the same one.
+            prompt = request.system + request.messages[0].content
+            placed = await self._local.spec(spec, prompt=prompt)
+        else:
+            placed = self._placed[spec.route]
         return await self._gateway.complete(replace(request, model=placed))
-
-    def _at(self, spec: ModelSpec) -> ModelSpec:
-        return self._placed[spec.route]
 
     @contextmanager
     def trial(self, variant: Variant, scenario: Scenario, trial: Trial) -> Iterator[None]:
