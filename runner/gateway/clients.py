@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -166,6 +167,8 @@ def import_litellm() -> Any:
     litellm.suppress_debug_info = True
     litellm.telemetry = False
     litellm.drop_params = False
+    # LiteLLM dumps odd replies through pydantic, which would print the model's text to the terminal.
+    warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
     _hush()
     return litellm
 
