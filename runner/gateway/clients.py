@@ -167,7 +167,7 @@ def import_litellm() -> Any:
     litellm.suppress_debug_info = True
     litellm.telemetry = False
     litellm.drop_params = False
-    # LiteLLM dumps odd replies through pydantic, which would print the model's text to the terminal.
+    # It dumps odd replies through pydantic, which would print the model's text to the terminal.
     warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
     _hush()
     return litellm
