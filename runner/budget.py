@@ -22,10 +22,13 @@ class UnpricedModel(MitigationsError):
     """A paid model without a price: no budget could hold, so nothing starts."""
 
     def __init__(self, routes: Iterable[str]) -> None:
-        named = ", ".join(sorted(set(routes)))
+        named = sorted(set(routes))
+        provider = named[0].partition("/")[0]
         super().__init__(
-            f"no price is known for {named}\n"
-            "  set price (US dollars per million tokens) for it in the study or the configuration"
+            f"no price is known for {', '.join(named)}\n"
+            "  set it in providers.yaml, N in US dollars per million tokens:\n"
+            f"  providers: {{{provider}: {{price: "
+            "{input_per_mtok: N, output_per_mtok: N, source: WHERE}}}"
         )
 
 

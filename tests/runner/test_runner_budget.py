@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mitigations.errors import OverBudget
 from mitigations.model import Action, Message, ModelSpec, Price, Request, ToolSpec
+from mitigations.providers import FILE_NAME, read_providers, with_endpoint
 from runner.budget import (
     Budget,
     UnpricedModel,
@@ -190,3 +191,13 @@ def test_every_unpriced_model_is_named_at_the_start():
     with pytest.raises(UnpricedModel, match="groq/b, openai/a"):
         require_prices(specs)
     require_prices(specs[:3])
+
+
+def test_what_to_do_about_a_missing_price_is_a_providers_file_that_is_accepted(tmp_path):
+    """The last line of the message, with a figure for N, gives the model its price."""
+    *_, advice, entry = str(UnpricedModel(["groq/b", "groq/a"])).splitlines()
+    assert FILE_NAME in advice
+    (tmp_path / FILE_NAME).write_text(entry.strip().replace("N,", "2.5,") + "\n")
+    priced = with_endpoint(ModelSpec(route="groq/b"), read_providers(tmp_path))
+    require_prices([priced])
+    assert priced.price == Price(input_per_mtok=2.5, output_per_mtok=2.5, source="WHERE")

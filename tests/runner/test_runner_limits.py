@@ -7,17 +7,8 @@ import random
 
 import pytest
 
-from runner.limits import (
-    Breaker,
-    Limiter,
-    Pace,
-    RateLimits,
-    Signal,
-    Slots,
-    Timer,
-    TokenBucket,
-    WaitTooLong,
-)
+from runner.limits import Limiter, RateLimits, Signal, Timer, WaitTooLong
+from runner.throttle import Breaker, Pace, Slots, TokenBucket
 
 
 class World:
