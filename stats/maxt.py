@@ -61,6 +61,8 @@ def step_down_max_t(
                 break
         else:
             break
+    _, variance = _stratum_terms(events[1:], trials[1:], events[:1], trials[:1])
+    adjusted[variance.sum(axis=1) == 0] = 1.0
     return tuple(adjusted.tolist())
 
 
