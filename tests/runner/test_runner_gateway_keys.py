@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import logging
+import socket
 import traceback
 from urllib.parse import quote
 
@@ -82,8 +83,23 @@ ALLOWED = (
 )
 
 
+@pytest.fixture
+def reached(monkeypatch):
+    """Every host that is looked up and every address that a socket connects to; none is reached."""
+    places = []
+
+    def refuse(*place, **_named):
+        places.append(place)
+        raise ConnectionRefusedError(place)
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+    return places
+
+
 @pytest.mark.parametrize("url", REFUSED)
-def test_a_base_url_that_could_leak_a_key_is_refused_before_any_connection(url):
+def test_a_base_url_that_could_leak_a_key_is_refused_before_any_connection(url, reached):
     door = gateway()
     spec = ModelSpec(route="openai/m", base_url=url, key_env="FAKE_KEY")
     with pytest.raises(UnsafeAddress) as refused:
@@ -91,6 +107,22 @@ def test_a_base_url_that_could_leak_a_key_is_refused_before_any_connection(url):
     assert KEY not in str(refused.value)
     with pytest.raises(UnsafeAddress):
         asyncio.run(door.complete(ask(spec)))
+    assert reached == []
+
+
+def test_a_connection_or_a_look_up_would_have_been_seen(reached):
+    """The count above can fail: an address and a name that are allowed do reach the sockets."""
+
+    async def run():
+        door = gateway(policy=ONCE)
+        for host in ("8.8.8.8", "vllm.example"):
+            spec = ModelSpec(route=f"openai/{host}", base_url=f"https://{host}/v1")
+            await door.complete(ask(spec))
+        await door.close()
+
+    asyncio.run(run())
+    assert "8.8.8.8" in repr(reached)
+    assert "vllm.example" in repr(reached)
 
 
 @pytest.mark.parametrize("url", ALLOWED)
