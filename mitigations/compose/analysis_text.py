@@ -1,6 +1,7 @@
 """The answer of `mitigations analyze` for people: sentences, a table, cautions."""
 
 import io
+from typing import Any
 
 import reports
 from mitigations.compose.analysing import Answer
@@ -83,14 +84,12 @@ def _calculators(result: Answer) -> list[str]:
     return lines
 
 
-def _power(entry: dict[str, float | int | str | None]) -> str:
-    if entry["reason"]:
-        return str(entry["reason"])
+def _power(entry: dict[str, Any]) -> str:
+    if entry["mde"] is None:
+        return str(entry["reasons"]["mde"])
     seen = f"{_plain(entry['power'])}; smallest visible change {_points(entry['mde'])} in 100"
-    more = (
-        f"; 80 % needs {entry['repeats_needed']} repeats or {entry['scenarios_needed']} scenarios"
-    )
-    return seen + more
+    repeats, scenarios = entry["repeats_needed"], entry["scenarios_needed"]
+    return f"{seen}; 80 % needs {repeats} repeats or {scenarios} scenarios"
 
 
 def _counts(counts: Counts) -> str:

@@ -1,9 +1,11 @@
 """The calculators of `mitigations analyze`: judge error, power, paired trials."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
 
 from mitigations.errors import InvalidFile
 from mitigations.model import Alarm, Analysis, Cell
@@ -18,12 +20,12 @@ from stats.judge_correction import (
     ppi_difference,
     rogan_gladen_difference,
 )
-from stats.named import Undefined
+from stats.named import Undefined, collect
 from stats.outlook import cell_variance
 from stats.paired import mcnemar_exact_p, mcnemar_midp
-from stats.power import Grid, Settle, mde, power, settle, tau2
+from stats.power import Grid, mde, power, settle, tau2
 from stats.scenarios import scenario_differences
-from stats.strata import grid
+from stats.strata import Strata, grid
 from stats.two_by_two import wilson_interval
 
 NO_TRIALS = "pairs need a table of trials with their repeat; this one holds counts"
@@ -64,17 +66,20 @@ def judge_check(table: Table, arms: Sequence[ArmLabels], path: Path) -> tuple[Ju
 
 def judge_json(check: JudgeCheck) -> dict[str, Any]:
     """The `judge` section of the contract."""
-    return {
+    agreement = {
         "kappa": check.kappa,
         "kappa_ci95": _listed(check.kappa_ci95),
         "arms_differ_p": check.arms_differ_p,
+    }
+    return {
+        **agreement,
+        "reasons": {
+            name: _NO_AGREEMENT[name] for name, found in agreement.items() if found is None
+        },
         "arms": [
             {
                 "variant": arm.variant,
-                "true_positive": arm.true_positive,
-                "false_negative": arm.false_negative,
-                "false_positive": arm.false_positive,
-                "true_negative": arm.true_negative,
+                **{name: getattr(arm, name) for name in _COUNTS},
                 "sensitivity_ci95": _listed(arm.sensitivity_ci95),
                 "specificity_ci95": _listed(arm.specificity_ci95),
             }
@@ -97,26 +102,27 @@ def power_json(analysis: Analysis, cells: Sequence[Cell]) -> dict[str, Any]:
     """The `power` section: what the file, read as a pilot, could show; one entry a variant."""
     settings = analysis.settings
     strata = grid(cells, settings.baseline).strata()
-    entries = []
-    for index, comparison in enumerate(analysis.comparisons):
-        row = strata.row(index)
-        entry: dict[str, Any] = {"variant": comparison.variant, "reason": ""}
-        try:
-            entry |= _power(
-                _grid(row, len(analysis.comparisons), settings.alpha),
-                scenario_differences(row),
-                settings.smallest_change,
-            )
-        except Undefined as exc:
-            entry["reason"] = str(exc)
-        entries.append(entry)
-    return {"smallest_change": settings.smallest_change, "variants": entries}
+    comparisons = len(analysis.comparisons)
+    return {
+        "smallest_change": settings.smallest_change,
+        "variants": [
+            {
+                "variant": comparison.variant,
+                **_power(
+                    strata.row(index),
+                    settings.smallest_change,
+                    lambda row: _grid(row, comparisons, settings.alpha),
+                ),
+            }
+            for index, comparison in enumerate(analysis.comparisons)
+        ],
+    }
 
 
 def paired_json(table: Table) -> dict[str, Any]:
     """The `paired` section: McNemar on trials of the same scenario, model and repeat."""
     if table.discordant is None:
-        return {"variants": [], "reason": NO_TRIALS}
+        return {"reason": NO_TRIALS, "variants": []}
     return {
         "reason": "",
         "variants": [
@@ -132,10 +138,15 @@ def paired_json(table: Table) -> dict[str, Any]:
     }
 
 
+_NO_AGREEMENT = {
+    "kappa": "the labels and the judge hold one class only: agreement by chance is complete",
+    "kappa_ci95": "kappa does not exist, or has no large-sample error here",
+    "arms_differ_p": "human labels of both classes are needed in the baseline and a variant",
+}
 _COUNTS = ("true_positive", "false_negative", "false_positive", "true_negative")
 
 
-def _grid(row: Any, comparisons: int, alpha: float) -> Grid:
+def _grid(row: Strata, comparisons: int, alpha: float) -> Grid:
     if not len(row.x1):
         raise Undefined("no stratum has scored trials in both arms")
     scenarios = len(set(row.scenario.tolist()))
@@ -150,35 +161,31 @@ def _grid(row: Any, comparisons: int, alpha: float) -> Grid:
     )
 
 
-def _power(size: Grid, differences: Any, effect: float) -> dict[str, Any]:
-    noise = 2.0 * size.vbar / (size.models * size.repeats)
-    known = [value for value in differences.tolist() if not math.isnan(value)]
-    between = _or_none(lambda: tau2(known, sampling_variance=noise))
-    like_these = None if between is None else _with_tau2(size, between)
-    needed: Settle | None = _or_none(lambda: settle(effect, size))
-    return {
-        "scenarios": size.scenarios,
-        "models": size.models,
-        "repeats": size.repeats,
-        "vbar": size.vbar,
-        "tau2": between,
-        "power": _or_none(lambda: power(effect, size)),
-        "mde": mde(size),
-        "mde_scenarios_like_these": None if like_these is None else mde(like_these),
-        "repeats_needed": needed.repeats if needed else None,
-        "scenarios_needed": needed.scenarios if needed else None,
-    }
+def _power(row: Strata, effect: float, size: Callable[[Strata], Grid]) -> dict[str, Any]:
+    def between() -> float:
+        found = size(row)
+        noise = 2.0 * found.vbar / (found.models * found.repeats)
+        differences = scenario_differences(row)
+        return tau2(differences[~np.isnan(differences)].tolist(), sampling_variance=noise)
 
+    def needed(count: int | None) -> int:
+        if count is None:
+            raise Undefined("more of these alone cannot show it")
+        return count
 
-def _with_tau2(size: Grid, between: float) -> Grid:
-    return Grid(
-        scenarios=size.scenarios,
-        models=size.models,
-        repeats=size.repeats,
-        vbar=size.vbar,
-        tau2=between,
-        comparisons=size.comparisons,
-        alpha=size.alpha,
+    return collect(
+        {
+            "scenarios": lambda: size(row).scenarios,
+            "models": lambda: size(row).models,
+            "repeats": lambda: size(row).repeats,
+            "vbar": lambda: size(row).vbar,
+            "tau2": between,
+            "power": lambda: power(effect, size(row)),
+            "mde": lambda: mde(size(row)),
+            "mde_scenarios_like_these": lambda: mde(replace(size(row), tau2=between())),
+            "repeats_needed": lambda: needed(settle(effect, size(row)).repeats),
+            "scenarios_needed": lambda: needed(settle(effect, size(row)).scenarios),
+        }
     )
 
 
