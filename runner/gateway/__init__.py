@@ -7,8 +7,9 @@ each library made of the parameters) and `latency_s`.
 
 from runner.gateway.exceptions import Disposition
 from runner.gateway.faults import FaultKind
-from runner.gateway.gateway import Attempt, Gateway
+from runner.gateway.gateway import Gateway
 from runner.gateway.hosts import UnsafeAddress
+from runner.gateway.journal import Attempt
 from runner.gateway.retry import RetryPolicy
 from runner.gateway.routes import NoRoute
 

@@ -1,12 +1,12 @@
 """The gateway: one request in, one typed reply out, and every provider fault a reply too."""
 
 import asyncio
+import math
 import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from mitigations.model import ModelSpec, Reply, Request
 from runner.budget import Budget, Reservation, input_bound, require_prices, worst_case_of
@@ -14,6 +14,7 @@ from runner.gateway.attempt import Line, fault_reply, one_request
 from runner.gateway.clients import Lines
 from runner.gateway.faults import BLOCKING, OUTAGE, Fault, FaultKind
 from runner.gateway.hosts import Hosts
+from runner.gateway.journal import Attempt, finished
 from runner.gateway.retry import RetryPolicy
 from runner.gateway.routes import bindings, key_of, route_of
 from runner.limits import Limiter, RateLimits, Signal, Ticket, Timer, WaitTooLong
@@ -23,27 +24,6 @@ BLOCK_AFTER = 3
 """Refusals in a row (key, quota, unknown model) after which a model is called no more."""
 _BYTES_PER_TOKEN = 3
 """For pacing only; money is bounded by bytes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One HTTP request, told twice: before it is sent and when it is over."""
-
-    key: str
-    """The request's content id."""
-    model: str
-    number: int
-    phase: Literal["sent", "done"]
-    status: str = ""
-    """Of a done attempt: the reply's status, the fault's kind, or `cancelled`."""
-    http_status: int | None = None
-    detail: str = ""
-    latency_s: float = 0.0
-    reserved_usd: float = 0.0
-    cost_usd: float | None = None
-    """None while unknown; an attempt that may have been charged unseen stays None."""
-    may_be_paid: bool = False
-    """Over, not answered whole, and perhaps charged: counted at its worst case."""
 
 
 @dataclass(slots=True)
@@ -121,13 +101,13 @@ class Gateway:
             if route in self.blocked:
                 return self._give_up(_blocked(self.blocked[route]), request, number)
             number += 1
-            try:
-                ticket = await self._admit(model, request)
-            except WaitTooLong as wait:
-                fault = Fault(kind=FaultKind.WAIT_TOO_LONG, detail=str(wait))
-                return self._give_up(fault, request, number - 1)
+            ticket = await self._admit(model, request, started)
+            if isinstance(ticket, Fault):
+                return self._give_up(ticket, request, number - 1)
             started = ticket.sent_at if started is None else started
-            result = await self._attempt(model, request, ticket, number)
+            left = self._policy.deadline_s - (ticket.sent_at - started)
+            limit = min(self._policy.request_timeout_s, left)
+            result = await self._attempt(model, request, ticket, number, timeout_s=limit)
             if isinstance(result, Reply):
                 return replace(result, attempts=number)
             pause = self._policy.pause(result, number, rng)
@@ -179,12 +159,28 @@ class Gateway:
             return RateLimits(start_concurrency=2, max_concurrency=4)
         return RateLimits()
 
-    async def _admit(self, model: _Model, request: Request) -> Ticket:
+    async def _admit(
+        self, model: _Model, request: Request, started: float | None
+    ) -> Ticket | Fault:
+        """Leave to send, or why it does not come in time; `started`: the call's first request."""
         estimate = input_bound(request) / _BYTES_PER_TOKEN + request.model.max_tokens
-        return await model.limiter.admit(estimate, max_wait_s=self._policy.max_wait_s)
+        allowed = self._policy.max_wait_s
+        end = math.inf if started is None else started + self._policy.deadline_s
+        try:
+            most = min(allowed, end - self._clock())
+            ticket = await model.limiter.admit(estimate, max_wait_s=most)
+        except WaitTooLong as wait:
+            late = wait.wait_s <= allowed
+            kind = FaultKind.DEADLINE if late else FaultKind.WAIT_TOO_LONG
+            return Fault(kind=kind, detail=str(wait))
+        if ticket.sent_at < end:
+            return ticket
+        model.limiter.release()
+        detail = f"no turn within {self._policy.deadline_s:.0f} s"
+        return Fault(kind=FaultKind.DEADLINE, detail=detail)
 
     async def _attempt(
-        self, model: _Model, request: Request, ticket: Ticket, number: int
+        self, model: _Model, request: Request, ticket: Ticket, number: int, *, timeout_s: float
     ) -> Reply | Fault:
         """One HTTP request with its money, its journal lines and its lesson for the limiter."""
         record = Attempt(key=request.key, model=request.model.route, number=number, phase="sent")
@@ -198,7 +194,7 @@ class Gateway:
             told = True
             await self._lines.open(model.line.route, model.line.key)
             sent_at = self._clock()
-            result = await self._send(model, request)
+            result = await self._send(model, request, timeout_s)
             if isinstance(result, Reply):
                 result = replace(result, latency_s=self._clock() - sent_at)
             return result
@@ -209,8 +205,7 @@ class Gateway:
             if told:
                 self._tell(record, result, self._clock() - ticket.sent_at)
 
-    async def _send(self, model: _Model, request: Request) -> Reply | Fault:
-        limit = self._policy.request_timeout_s
+    async def _send(self, model: _Model, request: Request, limit: float) -> Reply | Fault:
         try:
             async with asyncio.timeout(limit):
                 return await one_request(
@@ -259,22 +254,7 @@ class Gateway:
             self.blocked[model.spec_route] = f"{reason} ({route.host})"
 
     def _tell(self, record: Attempt, result: Reply | Fault | None, latency_s: float) -> None:
-        done = replace(record, phase="done", latency_s=latency_s)
-        if isinstance(result, Reply):
-            done = replace(
-                done, status=str(result.status), http_status=200, cost_usd=result.cost_usd
-            )
-        elif isinstance(result, Fault):
-            done = replace(
-                done,
-                status=str(result.kind),
-                http_status=result.http_status,
-                detail=self._redactor.detail(result.detail),
-                may_be_paid=result.may_be_paid,
-                cost_usd=None if result.may_be_paid else 0.0,
-            )
-        else:
-            done = replace(done, status="cancelled", may_be_paid=True)
+        done = finished(record, result, latency_s=latency_s, redactor=self._redactor)
         self.attempts[done.status] += 1
         self._on_attempt(done)
 

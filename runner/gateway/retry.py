@@ -18,7 +18,7 @@ class RetryPolicy:
     request_timeout_s: float = 300.0
     """Total time of one HTTP request, however slowly it drips."""
     deadline_s: float = 1800.0
-    """Total time of one call from its first request to its last, pauses included."""
+    """Total time of one call from its first request to its end: pauses and turns included."""
     max_wait_s: float = 600.0
     """Longest wait a provider may ask for; a longer one ends the call (`--max-wait`)."""
 

@@ -23,7 +23,7 @@ from runner.gateway import NoRoute, RetryPolicy
 from runner.gateway.attempt import render
 from runner.gateway.hosts import Hosts
 from runner.gateway.routes import route_of
-from runner.limits import RateLimits, Timer
+from runner.limits import RateLimits, Signal, Timer
 from tests.fake_provider import (
     RECOVERABLE,
     Answer,
@@ -65,7 +65,7 @@ def test_every_call_ends_typed_whatever_share_of_requests_fails(route, rate):
     calls, most = 120 if rate < 0.1 else 50, 5
     faults = {fault: rate / len(RECOVERABLE) for fault in sorted(RECOVERABLE)}
     lines = []
-    policy = RetryPolicy(attempts=most, base_s=0.001, request_timeout_s=0.15)
+    policy = RetryPolicy(attempts=most, base_s=0.001, request_timeout_s=0.4)
 
     async def run():
         async with FakeProvider(faults=faults, seed=12, retry_after_s=0.001) as fake:
@@ -79,7 +79,9 @@ def test_every_call_ends_typed_whatever_share_of_requests_fails(route, rate):
 
     replies, fake = asyncio.run(run())
     assert fake.struck.total() > 0
-    assert sum(reply.attempts for reply in replies) == fake.count
+    sent = sum(reply.attempts for reply in replies)
+    # On a busy machine the time of a request may be over before it arrives.
+    assert fake.count <= sent
     assert max(reply.attempts for reply in replies) <= most
     for reply in replies:
         if reply.status is ReplyStatus.ANSWERED:
@@ -90,7 +92,7 @@ def test_every_call_ends_typed_whatever_share_of_requests_fails(route, rate):
             assert reply.attempts == most
     recovered = sum(reply.attempts > 1 for reply in replies if reply.status is ReplyStatus.ANSWERED)
     assert recovered > 0
-    assert len(lines) == 2 * fake.count
+    assert Counter(line.phase for line in lines) == {"sent": sent, "done": sent}
 
 
 @both
@@ -158,6 +160,46 @@ def test_the_total_deadline_holds_over_all_attempts():
     (reply,), _, _ = call(faults={Fault.SERVER_ERROR: 1.0}, door={"policy": policy, "timer": timer})
     assert reply.detail.startswith("deadline: ")
     assert clock[0] <= 100
+
+
+def test_the_total_deadline_holds_while_a_call_waits_for_its_turn():
+    """Another call is told to pause for longer than this call has left."""
+    clock = [0.0]
+
+    async def sleep(seconds):
+        clock[0] += seconds
+
+    async def run():
+        async with FakeProvider(faults={Fault.SERVER_ERROR: 1.0}) as fake:
+            spec = spec_for(fake, "openai/m")
+
+            def on_attempt(attempt):
+                if attempt.phase == "done":
+                    gate.finish(other, Signal.RATE_LIMITED, retry_after_s=300)
+
+            door = gateway(
+                on_attempt=on_attempt,
+                policy=RetryPolicy(attempts=50, base_s=1, deadline_s=100, max_wait_s=600),
+                timer=Timer(clock=lambda: clock[0], sleep=sleep),
+            )
+            gate = door.limiter(spec)
+            other = await gate.admit(1, max_wait_s=1)
+            reply = await door.complete(ask(spec))
+            await door.close()
+            return reply, fake.count, gate.in_flight
+
+    reply, count, in_flight = asyncio.run(run())
+    assert reply.detail.startswith("deadline: "), reply
+    assert (reply.attempts, count, in_flight) == (1, 1, 0)
+    assert clock[0] <= 100
+
+
+def test_the_last_request_gets_no_more_time_than_the_call_has_left():
+    policy = RetryPolicy(attempts=3, request_timeout_s=60, deadline_s=0.3)
+    (reply,), fake, _ = call(faults={Fault.HANG: 1.0}, door={"policy": policy})
+    assert reply.detail.startswith("deadline: "), reply
+    assert "no whole answer within 0.3 s" in reply.detail
+    assert fake.count == 1
 
 
 def test_a_used_up_quota_stops_the_model_and_a_rate_limit_does_not():
