@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from typing import Self
 
+from mitigations.errors import ModelUnavailable
 from mitigations.model import Plan, Reply, Request, Scenario, Trial, Variant
 from mitigations.providers import Providers, with_endpoint
 from runner.budget import Budget
@@ -42,7 +43,11 @@ class Calls:
         await self._stack.aclose()
 
     async def complete(self, request: Request) -> Reply:
-        """One call; see `Gateway.complete` for what it raises."""
+        """One call; raises what `Gateway.complete` raises, and `ModelUnavailable`.
+
+        The latter when a model refuses everything (key, quota, unknown name): the run stops there
+        and can be resumed.
+        """
         spec = request.model
         if spec.provider == "simulated":
             return await self._simulated.complete(request)
@@ -52,7 +57,12 @@ class Calls:
             placed = await self._local.spec(spec, prompt=prompt)
         else:
             placed = self._placed[spec.route]
-        return await self._gateway.complete(replace(request, model=placed))
+        reply = await self._gateway.complete(replace(request, model=placed))
+        reason = self._gateway.blocked.get(spec.route)
+        if reason is not None:
+            # Nothing more can be answered until a person acts: a row for each call would be lost.
+            raise ModelUnavailable(f"{spec.route} refuses every call: {reason}")
+        return reply
 
     @contextmanager
     def trial(self, variant: Variant, scenario: Scenario, trial: Trial) -> Iterator[None]:

@@ -12,7 +12,7 @@ import pytest
 
 from mitigations.cli.app import run
 from mitigations.store import Store
-from tests.fake_provider import FakeProvider, Seen, anthropic_body, openai_body
+from tests.fake_provider import FakeProvider, Fault, Seen, anthropic_body, openai_body
 
 STUDY = """\
 study: provided
@@ -149,3 +149,21 @@ def test_a_budget_stops_the_run_resumably(folder: Path, capsys: pytest.CaptureFi
         done = list(store.outcomes(run_id))
     assert len(done) == 36
     assert {o.trial.id for o in first} <= {o.trial.id for o in done}
+
+
+def test_a_used_up_quota_stops_the_run_instead_of_losing_every_trial(
+    folder: Path, fake: FakeProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["-q", "plan", "provided.yaml"])
+    fake.faults = {Fault.QUOTA: 1.0}
+    capsys.readouterr()
+    assert run(["run", "provided.lock", "-q", "--concurrency", "2"]) == 1
+    err = capsys.readouterr().err
+    assert "refuses every call" in err
+    assert not [key for key in KEYS.values() if key in err]
+    fake.faults = {}
+    assert run(["run", "provided.lock", "-q"]) == 0
+    with Store.open(folder / "mitigations.duckdb") as store:
+        outcomes = list(store.outcomes(store.runs()[0][0]))
+    assert len(outcomes) == 36
+    assert sum(outcome.status != "scored" for outcome in outcomes) <= 6
