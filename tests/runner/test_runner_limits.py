@@ -35,7 +35,7 @@ class World:
         async def drive():
             task = asyncio.ensure_future(main)
             while not task.done():
-                for _ in range(20):  # let everything that can run do so before time moves
+                for _ in range(8):  # let everything that can run do so before time moves
                     await asyncio.sleep(0)
                 if task.done():
                     break
