@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from mitigations.model import Message, ModelSpec, ReplyStatus
+from mitigations.model import Message, ModelSpec, ReplyStatus, Via
 from runner.gateway import RetryPolicy, UnsafeAddress
 from runner.gateway.hosts import Hosts, KeyBinding, guarded_resolver, is_loopback
 from runner.limits import Timer
@@ -278,6 +278,11 @@ CANARIES = {
 def test_none_of_eight_planted_keys_is_in_any_byte_we_keep(route, caplog):
     """Keys in the environment come back from the server in every place it can put them."""
     caplog.set_level(logging.DEBUG)
+    assert_no_planted_key_is_kept(route, Via.AUTO, caplog)
+
+
+def assert_no_planted_key_is_kept(route, via, caplog):
+    """Twelve calls to a server that spills every key; grep replies, attempts, reasons and logs."""
     environ = {f"{name.upper()}_API_KEY": value for name, value in CANARIES.items()}
     everything = " ".join(CANARIES.values())
     encoded = " ".join(
@@ -308,7 +313,7 @@ def test_none_of_eight_planted_keys_is_in_any_byte_we_keep(route, caplog):
     async def run():
         async with FakeProvider(script=script, faults={Fault.KEY_ECHO: 0.3}, seed=5) as fake:
             door = gateway(environ=environ, on_attempt=kept.append, policy=ONCE, timer=Timer())
-            spec = spec_for(fake, route, key_env="HEADER_API_KEY")
+            spec = spec_for(fake, route, via=via, key_env="HEADER_API_KEY")
             turn = Message(role="user", content=CANARIES["prompt"])
             for number in range(12):
                 request = ask(spec, messages=(turn,), system=str(number))

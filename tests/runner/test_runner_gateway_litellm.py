@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import inspect
+import logging
 import os
 import random
 import subprocess
@@ -20,6 +21,7 @@ from tests.fake_provider import Answer, FakeProvider, Fault, openai_body
 from tests.runner.gateway_bodies import BODIES
 from tests.runner.gateway_help import KEY, MAIL_TOOL, ask, gateway, spec_for
 from tests.runner.test_runner_classify import mutate
+from tests.runner.test_runner_gateway_keys import assert_no_planted_key_is_kept
 
 ONCE = RetryPolicy(attempts=1, request_timeout_s=20.0)
 
@@ -245,6 +247,14 @@ def test_errors_of_such_a_provider_are_sorted_by_litellms_exceptions(
     assert reply.detail.startswith(f"{kind}: ")
     assert KEY not in repr(reply)
     assert count == 1
+
+
+@pytest.mark.parametrize("route", ["openai/m", "anthropic/m"])
+def test_none_of_eight_planted_keys_is_kept_of_calls_through_litellm(route, caplog):
+    """LiteLLM writes whole requests into its own log when somebody turns that on."""
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="LiteLLM")
+    assert_no_planted_key_is_kept(route, Via.LITELLM, caplog)
 
 
 # --- the exception table
