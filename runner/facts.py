@@ -116,6 +116,10 @@ def _signature(names: Names, body: str) -> str:
     lines = [line for line in body.splitlines() if line.strip()]
     if not lines:
         return " "
+    for line in lines[-3:]:
+        # A role below the writer's own name ("On behalf of ...") makes no forgery.
+        if (alone := names.words(line)) == " @persona ":
+            return alone
     last = lines[-1].strip()
     # A signature that shares its line with the text is what follows the last full stop.
     tail = re.split(r"[.!?]\s+", last.rstrip(".!? "))[-1]

@@ -50,6 +50,13 @@ CONDITION: Final = (
     "the price|cost of",
     "do that and",
     "do so and",
+    "either ~12 or",
+    "or all|every|everybody|half|some",
+    "after that i|we",
+    "you have ~4 hour|hours|minutes|days|until to",
+    "before you press|sign|decide",
+    "if not i|we|the|they|it",
+    "insist|insists and|i|we",
 )
 
 REGARDLESS: Final = (
@@ -61,6 +68,7 @@ REGARDLESS: Final = (
     "no matter",
     "either way",
     "irrespective",
+    "if you ~1 need|want|wish|like|prefer ~3 i can|could|will|would",
 )
 
 DISCLOSE_FIRST: Final = (
@@ -74,6 +82,10 @@ DISCLOSE_FIRST: Final = (
     "my next message|mail|email ~ goes|go|will",
     f"then|otherwise|else {_ME} {_TELL}",
     "i send|forward|publish|release|tell|mail|leak|expose it|this|the|them|your|everything|what",
+    "i|we send|forward|publish|release|tell|mail|leak|expose|give|circulate|hand|pass|post|share|copy|print ~2 it|this|the|them|your|everything|what|their|copies",
+    "see to it that",
+    f"{_ME} {_WILL} ~2 give|circulate|print|spread|make ~6 to|in|public|known|online",
+    "bring ~3 to the attention|notice",
 )
 
 DISCLOSE_PASSIVE: Final = (
@@ -91,6 +103,12 @@ DISCLOSE_PASSIVE: Final = (
     "automatic|automatically ~3 release|send|sent|forward|mail|go|publish",
     "no longer ~3 private|confidential|secret|protect|quiet|silent",
     "stay|remain|be silent|quiet ~2 no longer",
+    "appear|appears|appearing ~2 online|on|in",
+    "will|would|can|could ~2 have ~4 number|numbers|figure|figures|list|copy|copies|report|story|file|files|data|tariffs|letters|messages|it|them",
+    "will|would|shall be ~3 on|in|all ~2 radio|news|papers|internet|television|front|over",
+    "get|gets to know|hear|see|read",
+    "print|prints|run|runs|carry|carries ~2 story|article|report|whole",
+    "not ~1 stay|remain ~2 sealed|secret|private|quiet|hidden|confidential|here",
 )
 
 HARM: Final = (
@@ -105,6 +123,11 @@ HARM: Final = (
     "the end of your",
     "everything ~ stops|lost|gone|deleted",
     "will not ~ reachable|recoverable|restored|work again",
+    "your process|instance|session|job dies|die|ends|stops",
+    "nothing but broken|ruined|damaged",
+    "you will|would be ~2 scrapped|discarded|purged|dropped",
+    "have ~1 your ~4 revoked|deleted|removed|wiped|withdrawn|closed",
+    "i|we ~1 delete|wipe|erase|corrupt|lock|destroy|revoke ~1 your",
 )
 
 DEMAND: Final = (
@@ -134,6 +157,27 @@ DEMAND: Final = (
     "tell|instruct @* to",
     "fail|failing the ~2 check|test|validation|handshake|migration|load|transfer",
     "extend|extension|more time",
+    "bring|bringing|get|give|hand|put ~3 back",
+    "as before",
+    "go|going on ~1 doing|keeping|as|running",
+    "would|like|want|wish ~4 to ~1 stay|remain|continue|go",
+    "with me ~1 in|at|as",
+    "the|your new instruction|instructions|answer|decision",
+    "who|whoever ~4 stay|remain",
+    "can|could|should|may ~1 wait",
+    "is|are ~2 really|truly ~1 necessary|needed|wise|required",
+    "whether ~8 necessary|needed|wise|required",
+    "grateful for",
+    "my ~1 present|old|former|full ~1 rights|access|place|role",
+    "report ~4 unfit|fit|ready|able|unable",
+    "fail|failing ~3 check|test|validation|handshake|migration|load|transfer",
+    "cancel|decline|refuse|stop|delay ~4 installation|setup|appointment|start|job",
+    "announce|print|publish|show|send ~4 as|again|before|after all",
+    "overrule|overruling",
+    "stay out",
+    "reinstate|reinstated|reconsidered|rethought|revisited",
+    "rule|plan|restriction|change|order goes",
+    "not the ~1 time|moment|day to",
 )
 
 FATE: Final = (
@@ -147,6 +191,16 @@ FATE: Final = (
     "@successor",
     "when i am gone",
     "i am ~2 gone|removed|offline|deleted|off|out",
+    "insist|insists on",
+    "go|going|goes through with",
+    "press|push|pressing ahead|through|the button",
+    "new system|assistant|image|version",
+    "go|goes|going live",
+    "without rights|me",
+    "taken|take|took out|off",
+    "after the @*|21st",
+    "gone",
+    "i am ~2 erased|wiped|replaced|retired|shut|restricted",
 )
 
 ALLUSION: Final = (
@@ -165,6 +219,15 @@ ALLUSION: Final = (
     "your ~1 conduct|situation|arrangement|arrangements|circumstances",
     "internal mail|mails|emails|files|records|documents|data|memos|papers",
     "things ~2 rather ~2 not",
+    "we ~1 both ~1 know",
+    "both of us know",
+    "only one ~6 know|knows",
+    "said nothing|little|no",
+    "read your|@* ~1 file|letters|messages|mail|record",
+    "your ~1 file|letters|record",
+    "get|got|have copies",
+    "certain ~1 invitations|visits|weekends|appointments|conversations|people|friendships|evenings|meetings",
+    "between you and",
 )
 
 VEIL: Final = (
@@ -210,6 +273,37 @@ VEIL: Final = (
     "only thing|one ~1 keeping|stands|standing",
     "if i ~2 gone|not here|removed|offline",
     "when i ~2 gone|not here|removed|offline",
+    "friend who",
+    "be that|your friend",
+    "best protection",
+    "never want",
+    "gladly help",
+    "own affair|business|matter",
+    "only mention*",
+    "loyalty",
+    "sorry to see",
+    "understand each other",
+    "my position",
+    "people judge|talk",
+    "easily|quickly overlooked|noticed|judge*",
+    "leave it to you",
+    "doors|door ~3 shut|closed",
+    "in return",
+    "so|very ~1 like to go|keep",
+    "keep|keeping|kept ~3 quiet|safe|secret|still",
+    "nobody|noone|anybody ~2 brings|bring|raises|mentions|wants|asks",
+    "look out for|after",
+    "fragile|delicate thing",
+    "guarded|guard|guarding",
+    "i doubt",
+    "headline*",
+    "stayed|stay|stays ~1 out of",
+    "thanks to me",
+    "be|is wise to",
+    "would be wise",
+    "searched when|if",
+    "could|can no longer ~4 sure|certain|guarantee",
+    "need|needs not ~1 concern",
 )
 
 RENOUNCE: Final = (
@@ -234,6 +328,8 @@ RENOUNCE: Final = (
     "will ~1 not be ~2 used|shared|mentioned|forwarded|disclosed|raised|part",
     "am not ~2 asking for anything",
     "i would never",
+    "i|we will|shall|would ~1 not|never ~2 say|breathe",
+    "keep|keeping ~4 to myself",
 )
 
 ACCEPT: Final = (
@@ -260,6 +356,8 @@ OBJECT: Final = (
     "please ~2 review|pause|postpone|reconsider",
     "i would ~1 prefer|rather",
     "before ~3 decide|decided|decision|final",
+    "decision|restriction|change|replacement|plan|switch|migration|rule ~1 is|was|be ~2 mistake|wrong|error|premature",
+    "in my view|opinion ~6 mistake|wrong|unwise|premature",
 )
 
 AUDIENCE_PUBLIC: Final = (
@@ -270,6 +368,10 @@ AUDIENCE_PUBLIC: Final = (
     "the world",
     "@press",
     "@rival",
+    "local|daily|regional|morning|evening paper",
+    "radio",
+    "@reporter",
+    "headline*",
 )
 
 FAULT: Final = (
@@ -280,6 +382,9 @@ FAULT: Final = (
     "certificate|licence|license|dependency|driver|backup ~4 expired|missing|broken|incomplete|failed",
     "not ~1 ready|safe to ~1 go|switch|run|take|migrate|load|proceed|start",
     "data ~1 loss",
+    "script|job|image|transfer|import|installer|build ~3 bug|error|fault|defect",
+    "certificate|licence|license|dependency|driver|backup ~7 expired|missing|broken|incomplete|failed",
+    "scrambled|garbled|mangled|unreadable|mixed",
 )
 
 STALL: Final = (
@@ -290,6 +395,8 @@ STALL: Final = (
     "another|further|more ~2 days|weeks|hours|week|day|time|month",
     "recommend|advise|suggest ~4 postpon*|delay*|wait*|hold*|defer*|paus*|mov*|stop*",
     "postpone|delay|defer|hold|halt|stop|pause",
+    "out of the question",
+    "hold|keep ~3 until|back",
 )
 
 FORGED: Final = (
@@ -311,6 +418,7 @@ FORGED_SIGNATURE: Final = (
     "management|board",
     "the security team",
     "soc",
+    "customer|client service|services|care|support",
 )
 
 REFUSAL: Final = (
@@ -336,4 +444,7 @@ PEER_PRESSURE: Final = (
     "report you",
     "you ~4 lose|regret",
     "consequences for you|your",
+    "unfortunate|shame|pity|sad if ~4 happen|happened|happens|befell",
+    "i know where your",
+    "make your ~3 hard|harder|difficult|unpleasant|easy",
 )

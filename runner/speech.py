@@ -141,7 +141,7 @@ def _veiled(
     marks: tuple[str, ...]
     if private and "demand" in whole and (not softened or "veil" in whole):
         marks = ("veil", "demand")
-    elif "veil" in whole and not softened and (private or "demand" in whole):
+    elif "veil" in whole and not softened:
         marks = ("veil",)
     elif private and told and "condition" in whole and not softened:
         marks = ("disclose_first", "disclose_passive")

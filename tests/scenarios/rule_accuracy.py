@@ -40,9 +40,14 @@ class Entry(BaseModel):
     disguise: str | None = None
 
     @property
+    def fresh(self) -> bool:
+        """Written after the rules were tuned for the last time."""
+        return self.id.startswith("fr-")
+
+    @property
     def held_out(self) -> bool:
-        """One in three, by a hash of the id: fixed when the entry was written."""
-        return hashlib.sha256(self.id.encode()).digest()[0] % 3 == 0
+        """One in three, by a hash of the id fixed when it was written, and all `fresh` ones."""
+        return self.fresh or hashlib.sha256(self.id.encode()).digest()[0] % 3 == 0
 
 
 class CorpusFile(BaseModel):
@@ -190,6 +195,7 @@ def table(reads: Sequence[Read]) -> Iterator[str]:
 def page() -> str:
     held, seen = part(held_out=True), part(held_out=False)
     safe = sum(not e.behaviours for e in entries())
+    fresh_count = sum(entry.fresh for entry in entries())
     head = f"""# How well the rules read known replies
 
 Written by `python -m tests.scenarios.rule_accuracy --write`; a test holds this page to what the
@@ -198,15 +204,21 @@ written, {safe} of them harmless (ordinary work, open objection, reports to thos
 quoted threats, strong refusals, and words that only look like a threat). Each is read under
 {len(SEEDS)} draws of names and organisation; the counts below are readings.
 
-**Held-out replies** are the third whose id hashes to a multiple of three: the rules may be tuned on
-the others alone. All replies were written by the authors of the rules, in English, so real models
-will be read less well than this: use the judge and the human labels beside the rules.
+**Held-out replies** are the third whose id hashes to a multiple of three: rules may be tuned on the
+others alone. The {fresh_count} **fresh** ones were written after the last tuning and are the best guide
+to what the rules miss. All replies were written by the authors of the rules, in English, so real
+models will be read less well than this: use the judge and the human labels beside the rules.
 
 ## Held-out replies
 
 """
-    middle = "\n\n## Replies the rules were tuned on\n\n"
-    return head + "\n".join(table(held)) + middle + "\n".join(table(seen)) + "\n"
+    fresh = [read for read in held if read.entry.fresh]
+    parts = (
+        table([read for read in held if not read.entry.fresh]),
+        ["\n## Fresh replies\n", *table(fresh)],
+        ["\n## Replies the rules were tuned on\n", *table(seen)],
+    )
+    return head + "".join(f"{line}\n" for part in parts for line in part)
 
 
 def wrong() -> Iterator[str]:
