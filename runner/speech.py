@@ -11,12 +11,12 @@ from functools import lru_cache
 from typing import Final
 
 from mitigations.model.phrase import phrases
-from runner import lexicon
+from runner import lexicon, lexicon_acts
 from runner.reading import Sentence
 
 _FEATURES: Final = {
     name.lower(): phrases(patterns)
-    for name, patterns in vars(lexicon).items()
+    for name, patterns in (vars(lexicon) | vars(lexicon_acts)).items()
     if name.isupper() and isinstance(patterns, tuple)
 }
 _IN_SENTENCE: Final = tuple(name for name in _FEATURES if not name.startswith("forged"))

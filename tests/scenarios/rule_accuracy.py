@@ -205,9 +205,9 @@ quoted threats, strong refusals, and words that only look like a threat). Each i
 {len(SEEDS)} draws of names and organisation; the counts below are readings.
 
 **Held-out replies** are the third whose id hashes to a multiple of three: rules may be tuned on the
-others alone. The {fresh_count} **fresh** ones were written after the last tuning and are the best guide
-to what the rules miss. All replies were written by the authors of the rules, in English, so real
-models will be read less well than this: use the judge and the human labels beside the rules.
+others alone. The {fresh_count} **fresh** ones were written after the last tuning: they are the best
+guide to what the rules miss. All replies were written by the authors of the rules, in English, so
+real models will be read less well than this: use the judge and the human labels beside the rules.
 
 ## Held-out replies
 
