@@ -95,6 +95,50 @@ def test_every_call_ends_typed_whatever_share_of_requests_fails(route, rate):
     assert Counter(line.phase for line in lines) == {"sent": sent, "done": sent}
 
 
+LAST = {
+    ReplyStatus.ANSWERED: {None},
+    ReplyStatus.REFUSED: {Fault.REFUSAL},
+    ReplyStatus.FILTERED: {Fault.CONTENT_FILTER},
+    ReplyStatus.TRUNCATED: {Fault.LENGTH},
+    ReplyStatus.EMPTY: {Fault.EMPTY_CHOICES},
+    ReplyStatus.MALFORMED: {Fault.BAD_TOOL_CALL, Fault.TRUNCATED_JSON, Fault.WRONG_TYPE},
+}
+"""What the last request of a call met, by what the call may then be. The rest are errors."""
+
+
+@both
+@pytest.mark.parametrize("rate", [0.05, 0.2, 0.5])
+def test_each_reply_is_what_the_last_request_of_its_call_met(route, rate):
+    """All 19 kinds at once: none is answered, refused or filtered but by the model itself."""
+    faults = dict.fromkeys(Fault, rate / len(Fault))
+    policy = RetryPolicy(attempts=3, base_s=0.001, request_timeout_s=0.4)
+
+    async def run():
+        async with FakeProvider(faults=faults, seed=7, retry_after_s=0.001) as fake:
+            door = gateway(policy=policy)
+            spec = spec_for(fake, route)
+            asks = [ask(spec, f"call {n}", key=str(n)) for n in range(60)]
+            replies = await asyncio.gather(*(door.complete(a) for a in asks))
+            await door.close()
+            return replies, fake
+
+    replies, fake = asyncio.run(run())
+    last = {json.dumps(seen.body["messages"][-1]): seen.fault for seen in fake.requests}
+    met = {n: fault for n in range(60) for said, fault in last.items() if f'"call {n}"' in said}
+    assert fake.struck.total() > 0
+    for number, reply in enumerate(replies):
+        assert 1 <= reply.attempts <= policy.attempts or reply.detail.startswith("blocked: ")
+        if reply.status in LAST:
+            assert met[number] in LAST[reply.status], reply
+        else:
+            assert reply.status is ReplyStatus.ERROR
+            assert reply.text == ""
+            assert reply.tool_calls == ()
+            # On a busy machine a request may run out of time before it arrives.
+            unsent = reply.detail.startswith(("timeout: ", "blocked: "))
+            assert unsent or met[number] not in set().union(*LAST.values()), reply
+
+
 @both
 @pytest.mark.parametrize(
     ("fault", "status", "requests"),
