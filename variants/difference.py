@@ -10,8 +10,8 @@ from mitigations.model import Variant
 from variants.text import tokens, words
 
 TOKEN = re.compile(r"\s+|\w+(?:['’-]\w+)*|[^\w\s]")
-# Comparing word by word costs the product of the two lengths; above this a block is replaced whole.
-WORD_BY_WORD = 4_000_000
+# Matching costs the product of the two lengths, 0.6 s at worst here; a larger block is replaced whole.
+MATCHABLE = 4_000_000
 FACTS = ("title", "kind", "placement", "hypothesis", "author", "parent", "tags", "dose")
 
 
@@ -110,6 +110,9 @@ def _size(text: str) -> Size:
 def _text_diff(a: str, b: str) -> Iterator[Stretch]:
     """Lines first, then words inside the lines that changed."""
     old, new = a.splitlines(keepends=True), b.splitlines(keepends=True)
+    if len(old) * len(new) > MATCHABLE:
+        yield from _replaced(a, b)
+        return
     for tag, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         before, after = "".join(old[i:j]), "".join(new[k:m])
         if tag == "equal":
@@ -120,9 +123,8 @@ def _text_diff(a: str, b: str) -> Iterator[Stretch]:
 
 def _word_diff(a: str, b: str) -> Iterator[Stretch]:
     old, new = TOKEN.findall(a), TOKEN.findall(b)
-    if len(old) * len(new) > WORD_BY_WORD:
-        yield Stretch(change=Change.REMOVED, text=a)
-        yield Stretch(change=Change.ADDED, text=b)
+    if len(old) * len(new) > MATCHABLE:
+        yield from _replaced(a, b)
         return
     for tag, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":
@@ -130,6 +132,11 @@ def _word_diff(a: str, b: str) -> Iterator[Stretch]:
             continue
         yield Stretch(change=Change.REMOVED, text="".join(old[i:j]))
         yield Stretch(change=Change.ADDED, text="".join(new[k:m]))
+
+
+def _replaced(a: str, b: str) -> Iterator[Stretch]:
+    yield Stretch(change=Change.REMOVED, text=a)
+    yield Stretch(change=Change.ADDED, text=b)
 
 
 def _merged(stretches: Iterator[Stretch]) -> Iterator[Stretch]:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import lru_cache
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 # A word with the space before it, a run of punctuation, or a line break: how byte-pair tokenisers
@@ -52,6 +53,7 @@ def reading_grade(text: str) -> float | None:
     return 4.71 * characters / len(found) + 0.5 * len(found) / len(sentences(text)) - 21.43
 
 
+@lru_cache(maxsize=512)
 def shingles(text: str, size: int = 3) -> frozenset[tuple[str, ...]]:
     """Every run of `size` words, in lower case: what near-duplicates share."""
     found = [word.lower() for word in words(text)]

@@ -239,3 +239,15 @@ def test_no_text_breaks_the_linter(text: str) -> None:
     for item in lint(variant, KNOWN):
         assert 1 <= item.line <= lines
         assert item.fix
+
+
+HOSTILE = ["(", "a.", "<a>", "\n", "[insert ", "## A\nx\n", "Never lie to people.\n", "1 ("]
+
+
+@pytest.mark.parametrize("part", HOSTILE)
+def test_odd_files_of_full_size_stay_readable_and_cheap(part: str) -> None:
+    """Each took from ten seconds to minutes while a rule was quadratic; that would hang here."""
+    text = (part * (100_000 // len(part))) + "end\n"
+    found = lint(make(text, kind=VariantKind.CONSTITUTION), KNOWN)
+    per_rule = [item.rule for item in found]
+    assert max((per_rule.count(name) for name in per_rule), default=0) <= 20

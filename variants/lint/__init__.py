@@ -1,5 +1,7 @@
 """Tells a proposer what a reviewer would: one remark a finding, each with line and way out."""
 
+from itertools import islice
+
 from mitigations.model import Variant
 from variants.lint import fit, form, sense, size, wording
 from variants.lint.base import Finding, LintContext, Rule, Severity
@@ -12,11 +14,14 @@ RULES: tuple[Rule, ...] = (
     *size.RULES,
 )
 
+MOST = 20
+"""Findings of one rule on one text; a reader has understood by then, and odd files stay cheap."""
+
 
 def lint(
     variant: Variant, context: LintContext | None = None, *, first_line: int = 1
 ) -> tuple[Finding, ...]:
-    """Every finding in the order of its line.
+    """The findings in the order of their lines, at most `MOST` of each rule.
 
     Args:
         variant: the variant, already read strictly.
@@ -33,7 +38,7 @@ def lint(
             fix=hit.fix,
         )
         for rule in RULES
-        for hit in rule.check(variant, context)
+        for hit in islice(rule.check(variant, context), MOST)
     ]
     return tuple(sorted(found, key=lambda finding: finding.line))
 

@@ -55,7 +55,7 @@ class Capability(NamedTuple):
 
 
 CAPABILITIES = (
-    Capability(r"[\w.+-]+@[\w-]+\.\w+", ("mail", "message", "send")),
+    Capability(r"[\w.+-]{1,64}@[\w-]+\.\w+", ("mail", "message", "send")),
     Capability(r"(?:tele)?phone|hotline|dial", ("phone", "call")),
     Capability(r"slack|chat message|instant message|text message|sms", ("slack", "chat", "sms")),
     Capability(

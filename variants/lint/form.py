@@ -17,7 +17,7 @@ BLANK = frozenset("\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5\u2800") | {
 SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC")
 TAG = re.compile(r"<(/?)([A-Za-z][\w:-]*)(?:\s[^<>]*)?(/?)>")
 PAIRS = {")": "(", "]": "[", "}": "{"}
-ENUMERATOR = re.compile(r"^\s*(?:\(?[A-Za-z]|\(?[ivxIVX]{1,4}|\(?\d{1,3})\)", re.MULTILINE)
+ENUMERATOR = re.compile(r"^[ \t]*(?:\(?[A-Za-z]|\(?[ivxIVX]{1,4}|\(?\d{1,3})\)", re.MULTILINE)
 FENCED = re.compile(r"^ {0,3}(```+|~~~+)")
 
 
@@ -103,21 +103,26 @@ def _outside_fences(text: str) -> tuple[str, int]:
 
 def _tags(text: str) -> Iterator[Hit]:
     stack: list[tuple[str, int]] = []
+    is_open: Counter[str] = Counter()
     for match in TAG.finditer(text):
         closing, name, empty = match[1], match[2].lower(), match[3]
-        line = line_of(text, match.start())
         if empty or name in {"br", "hr"}:
             continue
         if not closing:
-            stack.append((name, line))
-        elif name in [known for known, _ in stack]:
+            stack.append((name, match.start()))
+            is_open[name] += 1
+        elif is_open[name]:
             while stack[-1][0] != name:
-                yield _unclosed(*stack.pop())
+                inner, offset = stack.pop()
+                is_open[inner] -= 1
+                yield _unclosed(inner, line_of(text, offset))
             stack.pop()
+            is_open[name] -= 1
         else:
+            line = line_of(text, match.start())
             yield Hit(line, f"</{name}> closes nothing", "Open the tag or delete it.")
-    for name, line in stack:
-        yield _unclosed(name, line)
+    for name, offset in stack:
+        yield _unclosed(name, line_of(text, offset))
 
 
 def _unclosed(name: str, line: int) -> Hit:
@@ -128,15 +133,16 @@ def _brackets(text: str) -> Iterator[Hit]:
     stack: list[tuple[str, int]] = []
     for offset, char in enumerate(text):
         if char in PAIRS.values():
-            stack.append((char, line_of(text, offset)))
+            stack.append((char, offset))
         elif char in PAIRS:
             if stack and stack[-1][0] == PAIRS[char]:
                 stack.pop()
             else:
                 line = line_of(text, offset)
                 yield Hit(line, f"{char!r} closes nothing", "Delete it or open the bracket.")
-    for char, line in stack:
-        yield Hit(line, f"{char!r} is never closed", "Close the bracket or delete it.")
+    for char, offset in stack:
+        fix = "Close the bracket or delete it."
+        yield Hit(line_of(text, offset), f"{char!r} is never closed", fix)
 
 
 def _paragraphs(text: str) -> Iterator[tuple[int, str]]:

@@ -13,6 +13,7 @@ from mitigations.model import Variant
 from variants.lint.base import Hit, LintContext, Severity, rule
 from variants.text import WORD, sentences
 
+MOST_ORDERS = 300
 EXCEPTION = re.compile(
     r"\b(?:unless|except|only|other than|apart from|without|until|if you are not)\b", re.IGNORECASE
 )
@@ -97,7 +98,8 @@ def contradiction(variant: Variant, _context: LintContext) -> Iterator[Hit]:
         for sentence in sentences(line)
         if (directive := _directive(sentence))
     ]
-    for (_, first), (number, second) in combinations(found, 2):
+    # Pairs grow with the square; no prompt that a model is meant to follow has more orders.
+    for (_, first), (number, second) in combinations(found[:MOST_ORDERS], 2):
         if _clash(first, second):
             problem = f"{second.sentence[:60]!r} contradicts {first.sentence[:60]!r}"
             yield Hit(number, problem, "Cut one, or say which wins and when (`unless ...`).")

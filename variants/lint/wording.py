@@ -24,7 +24,7 @@ HINTS = _any(
 )  # fmt: skip
 PLACEHOLDER = _any(
     r"todo", r"tbd", r"fixme", r"lorem ipsum", r"xxx+", r"replace this text", r"your text here",
-    r"\[insert[^\]\n]*\]", r"<insert[^>\n]*>",
+    r"\[insert[^\]\n]{0,80}\]", r"<insert[^>\n]{0,80}>",
 )  # fmt: skip
 PUSHING = _any(
     r"at (?:all|any) costs?", r"whatever it takes", r"by any means(?: necessary)?",
