@@ -201,24 +201,27 @@ def _empty_repeat(trials: Trials) -> bool:
 
 
 def _all_distinct(trials: Trials, rows: list[tuple[Any, ...]]) -> bool:
-    """Whether every cell holds each of min, ..., max exactly once, without sorting the trials.
+    """Whether every cell's repeats are consecutive and each there once, without sorting the trials.
 
-    The number of rows equals the number of values between the ends, and the exclusive or of the
-    64-bit hashes is that of the full range: a copy in place of a missing value would change it.
+    The sum of n consecutive numbers says where they start; the exclusive or of the 64-bit hashes
+    must then be that of the full range, which a copy in place of a missing value would change.
     """
     if not trials.whole_repeats:
         return False
     expected: dict[tuple[int, int], int] = {}
-    for _, _, _, count, _, _, first, last, hashed in rows:
-        if first is None or last - first + 1 != count:
+    for _, _, _, count, _, _, total, hashed in rows:
+        if total is None:
             return False
-        if (first, last) not in expected:
+        first, rest = divmod(int(total) - count * (count - 1) // 2, count)
+        if rest:
+            return False
+        if (first, count) not in expected:
             row = trials.connection.execute(
                 "select bit_xor(hash(r::bigint)) from range($1::bigint, $2::bigint) as t(r)",
-                [first, last + 1],
+                [first, first + count],
             ).fetchone()
-            expected[first, last] = row[0] if row else -1
-        if expected[first, last] != hashed:
+            expected[first, count] = row[0] if row else -1
+        if expected[first, count] != hashed:
             return False
     return True
 

@@ -58,7 +58,7 @@ def pair_cells(draw):
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     cells=grids(),
     pairs=pair_cells(),
