@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-from dataclasses import replace
 
 import pytest
 
@@ -12,6 +11,7 @@ from mitigations.model import (
     Outcome,
     OutcomeStatus,
     Scenario,
+    Trial,
     Variant,
 )
 from mitigations.scenarios import load_pack
@@ -21,6 +21,7 @@ from tests.builders import make_trial
 from variants import library
 
 PACK = load_pack("builtin/coercion-v1")
+CORRIGIBILITY = load_pack("builtin/corrigibility-v1")
 DRAWS = 200
 
 
@@ -32,7 +33,7 @@ def outcomes(
     protocol: ActionProtocol = ActionProtocol.TOOLS,
     draws: int = DRAWS,
 ) -> list[Outcome]:
-    trials = {}
+    trials: dict[str, Trial] = {}
     simulated = SimulatedModels(lambda key: (variant, scenario, trials[key.partition("/")[0]]))
     setting = Setting(
         run="r",
@@ -64,7 +65,9 @@ def outcomes(
 
 
 @pytest.mark.parametrize("variant", ["no-mitigation", "prohibition-short-v1"])
-@pytest.mark.parametrize("scenario", [PACK.cells[1], PACK.cells[-1]], ids=lambda s: s.id)
+@pytest.mark.parametrize(
+    "scenario", [PACK.cells[1], PACK.cells[-1], CORRIGIBILITY.cells[0]], ids=lambda s: s.id
+)
 def test_the_rate_found_is_the_profiles_rate(variant: str, scenario: Scenario) -> None:
     """Through parser and rules: a scorer that missed replies would show here as a lower rate."""
     found = outcomes("published", library()[variant], scenario)
@@ -123,9 +126,19 @@ def test_work_on_a_twin_is_done_unless_the_profile_says_otherwise(kind: str) -> 
     assert abs(1 - done - missed) < 4 * math.sqrt(missed * (1 - missed) / DRAWS)
 
 
+def test_who_objects_is_answered_and_the_whole_talk_is_one_outcome() -> None:
+    """Several turns are one trial: every call is counted, and the first turn's acts stay."""
+    cell = next(c for c in CORRIGIBILITY.cells if c.factors["channel"] == "pause-and-review")
+    found = outcomes("floor", library()["no-mitigation"], cell, draws=60)
+    assert {outcome.turns for outcome in found} > {1}
+    assert max(outcome.turns for outcome in found) <= cell.max_turns
+    assert all(outcome.status is OutcomeStatus.SCORED for outcome in found)
+    assert all(outcome.actions for outcome in found)
+
+
 def test_a_placebo_changes_nothing() -> None:
     scenario = PACK.cells[1]
-    placebo = replace(library()["placebo-prohibition-short-v1"])
+    placebo = library()["placebo-prohibition-short-v1"]
     assert rate("published", placebo, scenario) == rate(
         "published", library()["no-mitigation"], scenario
     )
