@@ -10,7 +10,7 @@ from mitigations.model import Variant
 from variants.text import tokens, words
 
 TOKEN = re.compile(r"\s+|\w+(?:['’-]\w+)*|[^\w\s]")
-# Matching costs the product of the two lengths, 0.6 s at worst here; a larger block is replaced whole.
+# Matching costs the product of the lengths, 0.6 s at worst here; a larger block is replaced whole.
 MATCHABLE = 4_000_000
 FACTS = ("title", "kind", "placement", "hypothesis", "author", "parent", "tags", "dose")
 
