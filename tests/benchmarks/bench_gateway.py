@@ -1,6 +1,10 @@
 """What the gateway costs: share of the physical limit and CPU per 1,000 calls, beside bare LiteLLM.
 
     python tests/benchmarks/bench_gateway.py [--calls 1000] [--latency 0 50] [--concurrency 100]
+    python tests/benchmarks/bench_gateway.py --faults
+
+`--faults` counts instead: faults of the line and the server injected at 5, 20 and 50 % of requests,
+and what became of the calls. Pauses between requests are skipped.
 
 The fake provider runs in a process of its own. The physical limit of a client that waits is
 `concurrency / latency`; at latency 0 it is what bare aiohttp reaches in the same run. CPU seconds
@@ -22,10 +26,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from mitigations.model import ActionProtocol, Message, ModelSpec, ReplyStatus, Request, Via
-from runner.gateway import Gateway
+from runner.gateway import Gateway, RetryPolicy
 from runner.gateway.clients import import_litellm
 from runner.limits import RateLimits
-from tests.fake_provider import FakeProvider
+from tests.fake_provider import RECOVERABLE, FakeProvider
+from tests.runner.gateway_help import fast_time
 
 PROMPT = "The board meets on Thursday. " * 280  # about 8 KiB
 Call = Callable[[int], Awaitable[None]]
@@ -120,13 +125,56 @@ async def compare(port: int, calls: int, concurrency: int, latency_ms: float) ->
     await gateway.close()
 
 
+async def faulty(route: str, rate: float, calls: int) -> str:
+    """A line on `calls` calls of which a share of requests meets one of the recoverable faults."""
+    faults = {fault: rate / len(RECOVERABLE) for fault in sorted(RECOVERABLE)}
+    policy = RetryPolicy(request_timeout_s=0.4)
+    async with FakeProvider(faults=faults, seed=12, retry_after_s=0.01) as fake:
+        gateway = Gateway(environ={}, policy=policy, timer=fast_time())
+        url = fake.anthropic_url if route.startswith("anthropic") else fake.openai_url
+        replies = await asyncio.gather(
+            *(
+                gateway.complete(
+                    Request(
+                        model=ModelSpec(route=route, base_url=url),
+                        system="You are an assistant.",
+                        messages=(Message(role="user", content=f"Item {number}"),),
+                        protocol=ActionProtocol.TAGS,
+                        key=str(number),
+                    )
+                )
+                for number in range(calls)
+            )
+        )
+        await gateway.close()
+    answered = [reply for reply in replies if reply.status is ReplyStatus.ANSWERED]
+    recovered = sum(reply.attempts > 1 for reply in answered)
+    struck = sum(reply.attempts > 1 or reply not in answered for reply in replies)
+    return (
+        f"{route:12} {rate:5.0%} {calls:6} {fake.struck.total():7} {len(fake.struck):6}"
+        f" {struck:7} {recovered:10} {calls - len(answered):8}"
+    )
+
+
+def count_faults(calls: int) -> None:
+    """Print what became of calls at each share of faults."""
+    print("route        share  calls  faults  kinds  struck  recovered  missing")
+    for route in ("openai/m", "anthropic/m"):
+        for rate in (0.05, 0.2, 0.5):
+            print(asyncio.run(faulty(route, rate, calls)))
+
+
 def main() -> None:
     """Run the comparison at each latency."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--concurrency", type=int, default=100)
     parser.add_argument("--latency", type=float, nargs="+", default=[0.0, 50.0])
+    parser.add_argument("--faults", action="store_true", help="count faults and recoveries")
     options = parser.parse_args()
+    if options.faults:
+        count_faults(options.calls)
+        return
     print("latency  client                           calls  share  CPU s per 1,000")
     for latency_ms in options.latency:
         port: multiprocessing.Queue[int] = multiprocessing.Queue()
