@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Any
 
-from mitigations.model import ActionProtocol, Message, ModelSpec, Request, ToolSpec, Via
+from mitigations.model import ActionProtocol, Message, ModelSpec, Reply, Request, ToolSpec
 from runner.gateway import Gateway, RetryPolicy
 from runner.limits import Timer
 from tests.fake_provider import FakeProvider
@@ -64,9 +64,24 @@ def gateway(**settings: Any) -> Gateway:
     return Gateway(**{"environ": ENVIRON, "policy": QUICK, "timer": fast_time(), **settings})
 
 
-ROUTES = (
-    ("openai/m", Via.AUTO),
-    ("anthropic/m", Via.AUTO),
-    ("openai/m", Via.LITELLM),
-    ("anthropic/m", Via.LITELLM),
-)
+def call(
+    route: str = "openai/m",
+    *,
+    door: dict[str, Any] | None = None,
+    times: int = 1,
+    spec: dict[str, Any] | None = None,
+    request: dict[str, Any] | None = None,
+    **server: Any,
+) -> tuple[list[Reply], FakeProvider, Gateway]:
+    """Replies of `times` calls in a row, the server, and the gateway."""
+
+    async def run() -> tuple[list[Reply], FakeProvider, Gateway]:
+        async with FakeProvider(**server) as fake:
+            gate = gateway(**(door or {}))
+            made = request or {}
+            model = spec_for(fake, route, **(spec or {}))
+            replies = [await gate.complete(ask(model, **made)) for _ in range(times)]
+            await gate.close()
+            return replies, fake, gate
+
+    return asyncio.run(run())
