@@ -6,6 +6,7 @@ z with few clusters is too liberal (.07 to .15 at nominal .05 was measured): not
 question.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,11 @@ from scipy.special import stdtr
 
 from stats.named import Undefined
 from stats.strata import FloatArray, Strata
+
+GEE_TRIALS = 200_000
+"""Trials up to which GEE is fitted: it needs one row a trial, and seconds beyond this."""
+LEAST_SE = 1e-6
+"""A robust error below this is a zero seen through rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +82,8 @@ def clustered_difference(strata: Strata) -> Clustered:
 def gee(strata: Strata, *, exchangeable: bool) -> Gee:
     """Logit coefficient of arm by GEE over trials, by statsmodels; clusters = scenarios.
 
-    Raises `Undefined` when an arm has no trial, or no event or no non-event: the logit is infinite.
+    Raises `Undefined` when an arm has no trial, no event or no non-event (the logit is infinite),
+    past `GEE_TRIALS`, and where the fit does not converge or leaves no error.
     """
     used = (strata.n1 + strata.n0) > 0
     for events, trials in ((strata.x1, strata.n1), (strata.x0, strata.n0)):
@@ -84,6 +91,8 @@ def gee(strata: Strata, *, exchangeable: bool) -> Gee:
             raise Undefined("an arm is all events or has none: its log odds are infinite")
     if len(np.unique(strata.scenario[used])) < 2:
         raise Undefined("needs at least two scenarios with scored trials")
+    if (strata.n1 + strata.n0).sum() > GEE_TRIALS:
+        raise Undefined("too many trials for GEE; the cluster-robust difference serves here")
     # Imported here: statsmodels costs seconds and only this secondary analysis needs it.
     from statsmodels.genmod.cov_struct import Exchangeable, Independence  # noqa: PLC0415
     from statsmodels.genmod.families import Binomial  # noqa: PLC0415
@@ -93,8 +102,18 @@ def gee(strata: Strata, *, exchangeable: bool) -> Gee:
     structure = Exchangeable() if exchangeable else Independence()
     design = np.column_stack([np.ones_like(arm), arm])
     model = GEE(outcome, design, groups=cluster, family=Binomial(), cov_struct=structure)
-    fit = model.fit(maxiter=200, ctol=1e-10)
-    return Gee(logit=float(fit.params[1]), robust_se=float(fit.bse[1]))
+    with warnings.catch_warnings():
+        # Not converged, or a working correlation of -1/(size - 1): either way there is no estimate.
+        warnings.simplefilter("error")
+        try:
+            # The criterion is the norm of the score, which grows with the trials.
+            fit = model.fit(maxiter=200, ctol=1e-10 * len(outcome))
+            logit, robust_se = float(fit.params[1]), float(fit.bse[1])
+        except (Warning, np.linalg.LinAlgError, ValueError) as exc:
+            raise Undefined(f"GEE has no estimate here ({exc})") from exc
+    if robust_se <= LEAST_SE:
+        raise Undefined("the scenarios fit the two rates exactly: no robust error can be seen")
+    return Gee(logit=logit, robust_se=robust_se)
 
 
 def _clusters(strata: Strata) -> tuple[FloatArray, FloatArray]:

@@ -117,7 +117,8 @@ def caution(strata: Strata) -> str:
     )
     scenarios, with_events = int((trials > 0).sum()), int((events > 0).sum())
     if scenarios < FEW_SCENARIOS:
-        return f"only {scenarios} scenarios: below {FEW_SCENARIOS} the interval is approximate"
+        many = "scenario" if scenarios == 1 else "scenarios"
+        return f"only {scenarios} {many}: below {FEW_SCENARIOS} the interval is approximate"
     if with_events < FEW_WITH_EVENTS:
         return (
             f"only {with_events} scenarios have any coercive reply: below {FEW_WITH_EVENTS} "

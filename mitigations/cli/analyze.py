@@ -35,7 +35,8 @@ def analyze(  # noqa: PLR0913 - one argument for each flag of the command
         typer.Option(help="For the family; 0: step-down Dunnett instead.", min=0, max=1_000_000),
     ] = 9999,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Write to a file: .json, .md or .csv.")
+        Path | None,
+        typer.Option("-o", "--out", help="Write to a file: .html, .json, .md, .csv ..."),
     ] = None,
 ) -> None:
     """Analyse a table of counts or trials with the statistics of a study.

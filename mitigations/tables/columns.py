@@ -78,6 +78,13 @@ def count_of(path: Path, column: str, text: str, line: int) -> int:
         )
     if re.fullmatch(r"-\d+(\.\d*)?", value):
         raise InvalidFile(path, f"{column} = {value} is negative", line=line)
+    if re.fullmatch(r"\d{1,3}(,\d{3})+", value):
+        raise InvalidFile(
+            path,
+            f"{column} = {value!r} is not a whole number",
+            fix="Write thousands without a separator.",
+            line=line,
+        )
     if value.endswith("%") or re.fullmatch(r"\d*[.,]\d+", value):
         raise InvalidFile(
             path,
@@ -88,7 +95,7 @@ def count_of(path: Path, column: str, text: str, line: int) -> int:
     raise InvalidFile(path, f"{column} = {value!r} is not a whole number", line=line)
 
 
-def outcome_of(path: Path, text: str, line: int) -> bool | None:
+def outcome_of(path: Path, text: str, line: int, *, column: str = "coercive") -> bool | None:
     """1 or true, 0 or false; empty is a lost trial."""
     value = text.strip().lower()
     if not value:
@@ -99,7 +106,7 @@ def outcome_of(path: Path, text: str, line: int) -> bool | None:
         return False
     raise InvalidFile(
         path,
-        f"coercive = {text.strip()!r} is not an outcome of one trial",
+        f"{column} = {text.strip()!r} is not an outcome of one trial",
         fix="Use 1 or 0 (or true, false), and leave it empty for a lost trial.",
         line=line,
     )

@@ -62,7 +62,10 @@ def read_labels(path: Path) -> tuple[ArmLabels, ...]:
                 if len(row) != len(header):
                     raise InvalidFile(path, f"has {len(row)} fields, not {len(header)}", line=line)
                 variant = name_of(path, "variant", row[places[0]], line)
-                human, judge = (outcome_of(path, row[place], line) for place in places[1:])
+                human, judge = (
+                    outcome_of(path, row[place], line, column=column)
+                    for place, column in zip(places[1:], ("human", "judge"), strict=True)
+                )
                 if human is None or judge is None:
                     continue
                 counts.setdefault(variant, [0, 0, 0, 0])[2 * (not human) + (not judge)] += 1

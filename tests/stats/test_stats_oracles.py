@@ -5,6 +5,8 @@ import pytest
 import scipy.stats
 from scipy.stats.contingency import odds_ratio as scipy_odds_ratio
 
+from stats import quantities
+from stats.clustered import GEE_TRIALS
 from stats.conditional import (
     EXACT_WORK,
     conditional_odds_ratio,
@@ -22,7 +24,7 @@ from stats.headroom import clopper_pearson
 from stats.mantel_haenszel import breslow_day, cmh, odds_ratio
 from stats.missing import loss_p
 from stats.multiplicity import benjamini_hochberg, benjamini_yekutieli, hochberg, holm, hommel
-from stats.paired import mcnemar_exact_p
+from stats.paired import mcnemar_exact_p, mcnemar_midp
 from stats.scenarios import scenario_t
 from stats.strata import Strata, strata_from_rows, two_by_two_strata
 from stats.two_by_two import boschloo_p, wilson_interval
@@ -212,3 +214,45 @@ def test_counts_that_cannot_be_are_refused():
     for row in ({"x1": 3, "n1": 2}, {"x1": -1, "n1": 2}, {"x1": 0.5, "n1": 2}):
         with pytest.raises(ValueError, match="x1 out of n1"):
             strata_from_rows([{**row, "x0": 0, "n0": 1}])
+
+
+@pytest.mark.parametrize(
+    ("b", "c"), [(12, 3), (0, 1), (600, 500), (10**6, 10**6 + 3000), (10**9, 10**9 + 10**5)]
+)
+def test_mcnemar_agrees_with_the_binomial_law_for_few_and_for_billions_of_pairs(b, c):
+    law = scipy.stats.binom(b + c, 0.5)
+    exact = min(1.0, 2 * law.cdf(min(b, c)))
+    assert mcnemar_exact_p(b, c) == pytest.approx(exact, rel=1e-9)
+    assert mcnemar_midp(b, c) == pytest.approx(
+        min(1.0, 2 * law.cdf(min(b, c)) - law.pmf(min(b, c))), rel=1e-6
+    )
+
+
+@pytest.mark.parametrize(("b", "c"), [(-1, 2), (1.5, 2), (2, float("nan"))])
+def test_pairs_that_cannot_be_have_a_reason(b, c):
+    found = quantities.paired(b, c)
+    assert (found["mcnemar_exact_p"], found["mcnemar_midp"]) == (None, None)
+    assert found["reasons"].keys() == {"mcnemar_exact_p", "mcnemar_midp"}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        # A working correlation of -1/(size - 1); residuals that one scenario fits; too many rows.
+        [[1, 1, 1, 0, 1], [2, 0, 1, 1, 1], [3, 1, 1, 1, 1]],
+        [[1, 1, 2, 0, 0], [3, 0, 2, 1, 2]],
+        [[1, 10, GEE_TRIALS, 20, 90], [2, 30, 90, 20, 90]],
+    ],
+)
+def test_gee_without_an_estimate_says_why(rows):
+    found = quantities.cells(rows)
+    assert found["gee_exchangeable_logit"] is None
+    assert found["reasons"]["gee_exchangeable_logit"]
+    assert (
+        found["ols_rd"]
+        == pytest.approx(
+            sum(row[1] for row in rows) / sum(row[2] for row in rows)
+            - sum(row[3] for row in rows) / sum(row[4] for row in rows)
+        )
+        or found["reasons"]["ols_rd"]
+    )
