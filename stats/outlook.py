@@ -46,12 +46,15 @@ def outlook(
     )
     size = abs(difference)
     target = min(smallest_change, max(size, smallest_change - size))
+    smallest = mde(power_grid)
+    # A change of more than 100 in 100 cannot be: no change at all would likely be seen.
+    visible = smallest if smallest <= 1 else None
     try:
         needed = settle(target, power_grid)
     except Undefined:
-        return Outlook(mde=mde(power_grid))
+        return Outlook(mde=visible)
     return Outlook(
-        mde=mde(power_grid),
+        mde=visible,
         more_repeats=_more(needed.repeats, power_grid.repeats),
         more_scenarios=_more(needed.scenarios, scenarios),
     )
