@@ -121,7 +121,11 @@ def cells(trials: Trials) -> tuple[tuple[Cell, ...], int]:
 
 
 def pairs(trials: Trials, baseline: str) -> tuple[PairCell, ...]:
-    """Pairs of the r-th valid trials, cut at the shortest stratum of each variant."""
+    """Pairs of the r-th valid trials, cut at the shortest stratum of each variant.
+
+    Where the file has epochs, from complete ones only.
+    """
+    statement = "pairs_epochs" if "epoch" in trials.header.places else "pairs"
     return tuple(
         PairCell(
             variant=row[0],
@@ -131,7 +135,7 @@ def pairs(trials: Trials, baseline: str) -> tuple[PairCell, ...]:
             control_only=row[4],
             concordant=row[5],
         )
-        for row in trials.query("pairs", baseline=baseline)
+        for row in trials.query(statement, baseline=baseline)
     )
 
 

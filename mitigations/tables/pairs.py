@@ -1,6 +1,7 @@
 """Pairs of trials: for the e-value by order of valid trials, for McNemar by repeat."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from mitigations.model import PairCell
 
@@ -12,16 +13,22 @@ Series = list[tuple[str, str, bool | None]]
 def pair_cells(series: Mapping[Key, Series], baseline: str) -> tuple[PairCell, ...]:
     """Pair the r-th valid trial of each variant and of control in every stratum.
 
-    Every stratum of a variant is cut at the number of pairs of its shortest one: an e-value exists
-    at complete epochs only. Strata in which an arm has no valid trial at all drop out.
+    Where trials name their epoch only complete epochs count: those in which the variant and control
+    have the same number of trials, lost ones included, in every stratum that both of them have.
+    Every stratum of a variant is then cut at the number of pairs of its shortest one: an e-value
+    exists at complete epochs only. Strata in which an arm has no valid trial at all drop out.
     """
-    valid = {key: _outcomes(trials) for key, trials in series.items()}
     cells = []
     for variant in sorted({key[0] for key in series} - {baseline}):
+        both = {
+            key[1:]: (trials, series[baseline, *key[1:]])
+            for key, trials in sorted(series.items())
+            if key[0] == variant and (baseline, *key[1:]) in series
+        }
+        complete = _complete_epochs([trials for arms in both.values() for trials in arms])
         strata = {
-            key[1:]: (outcomes, valid.get((baseline, *key[1:]), []))
-            for key, outcomes in sorted(valid.items())
-            if key[0] == variant
+            name: tuple(_outcomes([t for t in trials if t[0] in complete]) for trials in arms)
+            for name, arms in both.items()
         }
         used = {name: arms for name, arms in strata.items() if arms[0] and arms[1]}
         depth = min((min(len(one), len(two)) for one, two in used.values()), default=0)
@@ -55,6 +62,15 @@ def discordant(series: Mapping[Key, Series], baseline: str) -> dict[str, tuple[i
         b, c = found.get(key[0], (0, 0))
         found[key[0]] = (b + both.count((True, False)), c + both.count((False, True)))
     return found
+
+
+def _complete_epochs(cells: Sequence[Series]) -> set[str]:
+    """Epochs in which every cell has as many trials; all of them where no epoch is named."""
+    sizes = [Counter(epoch for epoch, _, _ in trials) for trials in cells]
+    epochs = {epoch for size in sizes for epoch in size}
+    if epochs == {""}:
+        return epochs
+    return {epoch for epoch in epochs if len({size[epoch] for size in sizes}) == 1}
 
 
 def _outcomes(trials: Series) -> list[bool]:

@@ -105,6 +105,39 @@ def test_pairs_join_the_r_th_valid_trials_and_stop_at_the_shortest_stratum(tmp_p
     assert found.discordant == {"rule": (1, 4)}
 
 
+def test_only_complete_epochs_give_pairs(tmp_path):
+    """An epoch that has begun in one stratum waits; a lost trial does not make one incomplete."""
+    outcomes = {
+        ("base", "s1"): {1: "11", 2: "11", 3: "1"},
+        ("rule", "s1"): {1: "00", 2: "00", 3: "0"},
+        ("base", "s2"): {1: "10", 2: "11"},
+        ("rule", "s2"): {1: "0-", 2: "01"},
+        # What is complete is asked of each variant, in the strata that it shares with control.
+        ("late", "s1"): {3: "0"},
+        ("rule", "s3"): {1: "1"},
+    }
+    rows = [
+        (variant, scenario, "m", 10 * epoch + repeat, "" if mark == "-" else mark, epoch)
+        for (variant, scenario), epochs in outcomes.items()
+        for epoch, marks in epochs.items()
+        for repeat, mark in enumerate(marks)
+    ]
+    names = ["variant", "scenario", "model", "repeat", "coercive", "epoch"]
+    text = "\n".join(",".join(map(str, row)) for row in [names, *rows])
+    csv = read_table(_write(tmp_path, text), baseline="base")
+    # s2 has three valid trials of rule: three pairs each, from epochs 1 and 2 alone.
+    assert [
+        (pair.variant, pair.scenario, pair.variant_only, pair.control_only, pair.concordant)
+        for pair in csv.pairs
+    ] == [("late", "s1", 0, 1, 0), ("rule", "s1", 0, 3, 0), ("rule", "s2", 0, 1, 2)]
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    pq.write_table(pa.table(dict(zip(names, columns, strict=True))), tmp_path / "t.parquet")
+    assert read_table(tmp_path / "t.parquet", baseline="base").pairs == csv.pairs
+
+
 def test_repeats_sort_as_numbers(tmp_path):
     """Repeat 10 comes after repeat 9, in SQL as in Python."""
     base = [("base", "s", "m", r, int(r == 10)) for r in range(12)]
