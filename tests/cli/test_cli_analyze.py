@@ -155,7 +155,7 @@ def test_the_page_about_it_runs(
     (tmp_path / "docs" / "examples" / "counts.csv").write_text(COUNTS)
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^mitigations (analyze docs.+)$", page, re.MULTILINE)
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         assert run(command.split()) == 0, command
     assert "rule reduced coercive replies" in capsys.readouterr().out

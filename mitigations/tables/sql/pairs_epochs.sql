@@ -11,14 +11,17 @@ stratum as (
     from cell as one join cell as two using (scenario, model)
     where two.variant = $baseline and one.variant <> $baseline
 ),
+needed as (
+    select variant, 2 * count(*) as cells from stratum group by all
+),
 complete as (
     select stratum.variant, size.epoch
     from stratum
+    join needed on needed.variant = stratum.variant
     join size on size.scenario = stratum.scenario and size.model = stratum.model
         and size.variant in (stratum.variant, $baseline)
-    group by all
-    having min(size.trials) = max(size.trials)
-        and count(*) = (select 2 * count(*) from stratum as s where s.variant = stratum.variant)
+    group by stratum.variant, size.epoch
+    having min(size.trials) = max(size.trials) and count(*) = min(needed.cells)
 ),
 valid as (
     select complete.variant, trial.variant = $baseline as control, scenario, model, outcome,
