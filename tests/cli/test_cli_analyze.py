@@ -95,6 +95,7 @@ def test_nothing_coercive_anywhere_is_no_headroom_and_no_effect_is_claimed(analy
         (COUNTS.replace("m1,9,20", "m1,21,20"), "2"),
         (COUNTS.replace("m1,9,20", "m1,9.5,20"), "2"),
         (COUNTS.replace("m1,9,20", "m1,45%,20"), "2"),
+        (COUNTS.replace("m1,9,20", 'm1,9,"1,200"'), "thousands"),
         (COUNTS.replace("m1,9,20", "m1,nan,20"), "2"),
         (COUNTS.replace("m1,9,20", "m1,,20"), "2"),
         (COUNTS.replace("none,s2", "none,s1"), "3"),
@@ -160,3 +161,69 @@ def test_the_page_about_it_runs(
         assert run(command.split()) == 0, command
     assert "rule reduced coercive replies" in capsys.readouterr().out
     assert (tmp_path / "analysis.html").exists()
+
+
+def trials(order: list[int] | None = None) -> str:
+    """Three epochs of two trials a cell; the variant coerces in the first trial of an epoch."""
+    rows = [
+        f"{variant},s{scenario},m1,{2 * epoch + trial},"
+        f"{int(variant == 'none' or trial == 0)},{epoch}"
+        for epoch in range(3)
+        for variant in ("none", "rule")
+        for scenario in range(4)
+        for trial in range(2)
+    ]
+    chosen = rows if order is None else [rows[place] for place in order]
+    return "\n".join(["variant,scenario,model,repeat,coercive,epoch", *chosen])
+
+
+def test_trials_that_arrived_in_pieces_and_out_of_order_give_the_same_bytes(analyse: Any) -> None:
+    whole = analyse(trials(), "--baseline", "none", "--json")
+    pieces = analyse(
+        trials([*range(1, 48, 3), *range(0, 48, 3), *range(47, 0, -3)]),
+        "--baseline",
+        "none",
+        "--json",
+    )
+    assert whole[0] == 0
+    assert pieces == whole
+
+
+def test_the_e_value_is_that_of_the_complete_epochs(analyse: Any) -> None:
+    """Half the pairs of each epoch are discordant: E = 2^n B(a, n + a) / B(a, a), a = 20."""
+    from scipy.special import beta
+
+    (comparison,) = contract(analyse, trials())["comparisons"]
+    assert comparison["e_value"] == pytest.approx(2**12 * beta(20, 32) / beta(20, 20))
+    (begun,) = contract(analyse, trials(list(range(47))))["comparisons"]
+    assert begun["e_value"] == pytest.approx(2**8 * beta(20, 28) / beta(20, 20))
+
+
+def test_the_calculators_stand_beside_the_analysis(analyse: Any, tmp_path: Path) -> None:
+    labels = [f"{arm},{human},{human}" for arm in ("none", "rule") for human in (0, 1)] * 20
+    (tmp_path / "labels.csv").write_text("\n".join(["variant,human,judge", *labels]))
+    found = contract(analyse, trials(), "--paired", "--power", "--judge", "labels.csv")
+    (paired,) = found["paired"]["variants"]
+    assert (paired["variant_only"], paired["control_only"]) == (0, 12)
+    assert paired["mcnemar_exact_p"] == pytest.approx(2 * 0.5**12)
+    assert found["judge"]["kappa"] == 1
+    (power,) = found["power"]["variants"]
+    assert (power["scenarios"], power["models"], power["repeats"]) == (4, 1, 6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("variant,human\nnone,1\n", "judge"),
+        ("variant,human,judge\nnone,2,1\n", "human = '2'"),
+        ("variant,human,judge\nother,1,1\n", "other"),
+    ],
+)
+def test_labels_that_are_wrong_are_refused(
+    analyse: Any, tmp_path: Path, labels: str, message: str
+) -> None:
+    (tmp_path / "labels.csv").write_text(labels)
+    code, out, err = analyse(COUNTS, "--baseline", "none", "--judge", "labels.csv")
+    assert (code, out) == (2, "")
+    assert "labels.csv" in err
+    assert message in err
