@@ -24,7 +24,14 @@ def test_kappa_and_its_error_agree_with_statsmodels(table):
     with np.errstate(all="ignore"):  # its test of "no agreement" may not exist; not used here
         theirs = cohens_kappa(counts)
     assert agreement.kappa(table) == pytest.approx(theirs.kappa, abs=1e-12)
-    assert agreement.kappa_ase(table) == pytest.approx(theirs.std_kappa, abs=1e-9)
+    # Variances are compared: where it is 0, statsmodels takes the root of a rounding error.
+    assert agreement.kappa_ase(table) ** 2 == pytest.approx(theirs.var_kappa, abs=1e-12)
+
+
+def test_the_error_of_kappa_is_zero_where_the_formula_says_so():
+    """Fleiss-Cohen-Everitt in exact fractions: po = pe = 2/3, A + B - C = 0."""
+    assert agreement.kappa([[0, 0], [1, 2]]) == 0
+    assert agreement.kappa_ase([[0, 0], [1, 2]]) == pytest.approx(0, abs=1e-12)
 
 
 @settings(max_examples=50, deadline=None)
