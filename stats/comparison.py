@@ -29,7 +29,10 @@ from stats.scenarios import caution, scenario_differences
 from stats.strata import Grid
 from stats.verdict import Evidence, decide
 
-NO_PAIRS = "no pair counts were given: they need trials with their repeat or epoch"
+NO_PAIRS = (
+    "no pairs: they need trials with their repeat (past a million, also their epoch), "
+    "and where epochs are named a complete one"
+)
 OVERALL_ONLY = "given over all models only"
 NORMAL_LAW = "so many trials that the normal law of the CMH statistic stands in for the exact one"
 

@@ -135,6 +135,7 @@ def _aggregated(source: "columnar.Trials", asked: str | None, *, paired: bool) -
     from mitigations.tables import columnar  # noqa: PLC0415
 
     cells, rows = columnar.cells(source)
+    wanted = rows <= PAIR_LIMIT or "epoch" in source.header.places
     if not rows:
         raise InvalidFile(source.path, "has a header and no row", fix="Add the trials.")
     baseline = choose_baseline(source.path, [cell.variant for cell in cells], asked)
@@ -144,7 +145,7 @@ def _aggregated(source: "columnar.Trials", asked: str | None, *, paired: bool) -
         rows=rows,
         baseline=baseline,
         cells=cells,
-        pairs=columnar.pairs(source, baseline) if rows <= PAIR_LIMIT else (),
+        pairs=columnar.pairs(source, baseline) if wanted else (),
         discordant=columnar.discordant(source, baseline) if paired else None,
         ignored=source.header.ignored,
     )

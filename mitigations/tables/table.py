@@ -10,7 +10,9 @@ from mitigations.model import Cell, PairCell
 
 COMMON_BASELINES = ("baseline", "control")
 PAIR_LIMIT = 1_000_000
-"""Trials up to which pairs are formed: sorting more would take longer than the analysis."""
+"""Trials up to which pairs are formed unasked: sorting more would take longer than the analysis.
+
+A file that names epochs asks for them."""
 
 Layout = Literal["counts", "trials"]
 
