@@ -96,7 +96,7 @@ class Budget:
             raise OverBudget(
                 f"the next call could cost ${worst_usd:.4f}; ${self.spent_usd:.4f} of"
                 f" ${self.limit_usd:.2f} is spent and ${self.reserved_usd:.4f} reserved\n"
-                "  raise budget_usd and run the same command again to go on"
+                "  give the same command a larger --budget to go on"
             )
         self._next += 1
         self._open[self._next] = nano

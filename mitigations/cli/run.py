@@ -45,6 +45,7 @@ def run(
         try:
             asyncio.run(running.run_plan(plan, around, options))
         except OverBudget as exc:
-            raise OverBudget(f"{exc}\n  Resume: mitigations run {lock} --budget MORE") from exc
+            spent = str(exc).splitlines()[0]
+            raise OverBudget(f"{spent}\n  Resume: mitigations run {lock} --budget MORE") from exc
     here.say(f"Run {plan.run_id} is complete.")
     here.say(f"Next: mitigations report {plan.run_id} -o report.html")

@@ -15,7 +15,7 @@ from mitigations.model import Outcome, Plan, Trial
 from mitigations.providers import Providers
 from mitigations.store import Journal, Landing, Recovered, Store, recover
 from mitigations.study import lock_text, write_lock
-from runner.budget import Budget
+from runner.budget import Budget, worst_case_of
 from runner.episode import Setting, play
 from runner.execute import Stop, execute, remembered
 from runner.judge import panel, rubric_hash
@@ -76,14 +76,14 @@ async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
     twins = frozenset(scenario.id for scenario in plan.scenarios if scenario.is_twin)
     found = recover(path, store, run=run, twins=twins)
     done = store.trials_done(run)
-    budget = Budget(_limit(plan, options), spent_usd=_spent(store, run, found))
+    budget = Budget(_limit(plan, options), spent_usd=found.spent_usd)
     calls = Calls(plan, around.providers, budget=budget)
     _announce(run, plan, done, found, around)
     left = (trial for trial in order(plan) if trial.id not in done)
     try:
         async with AsyncExitStack() as stack:
             journal = await stack.enter_async_context(Journal(path))
-            landing = Landing(journal, store, twins=twins, now=now)
+            landing = Landing(journal, store, twins=twins, now=now, worst_usd=worst_case_of)
             await stack.enter_async_context(landing)
             await stack.enter_async_context(calls)
             await _play_all(plan, left, _Doors(calls, landing, found), around, options)
@@ -161,7 +161,13 @@ async def _play_all(
     stop = Stop()
     width = options.concurrency or default_concurrency(plan)
     with _ctrl_c(stop):
-        await execute(trials, play=one, record=record, concurrency=width, stop=stop)
+        try:
+            await execute(trials, play=one, record=record, concurrency=width, stop=stop)
+        except asyncio.CancelledError:
+            if stop.reason is None:
+                raise
+            # Our own second Ctrl-C: what was in flight is given up, what is on disk stays.
+            raise stop.reason from None
 
 
 def _channels(plan: Plan) -> tuple[str, ...]:
@@ -202,9 +208,3 @@ def _ctrl_c(stop: Stop) -> Iterator[None]:
 
 def _limit(plan: Plan, options: Options) -> float | None:
     return options.budget_usd if options.budget_usd is not None else plan.budget_usd
-
-
-def _spent(store: Store, run: str, found: Recovered) -> float:
-    """What earlier starts of this run have cost, replies of unfinished trials included."""
-    landed = sum(row[1] or 0.0 for row in store.query("money", run))
-    return landed + sum(reply.cost_usd or 0.0 for reply in found.known.values())

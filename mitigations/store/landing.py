@@ -27,6 +27,8 @@ class Recovered:
     """Keys of calls that were sent and whose reply never reached the disk: possibly paid twice."""
     landed: int
     """Outcomes that stood in the journal alone and were put into the store."""
+    spent_usd: float
+    """What the run has cost so far; a call of unknown cost counts at its worst case."""
 
 
 def recover(path: Path, store: Store, *, run: str, twins: frozenset[str]) -> Recovered:
@@ -35,9 +37,10 @@ def recover(path: Path, store: Store, *, run: str, twins: frozenset[str]) -> Rec
     calls: dict[str, dict[str, Any]] = {}
     """Unfinished trial to its call keys, each with the reply's record, or None when unanswered."""
     batch: list[Outcome] = []
-    landed = 0
+    landed, spent = 0, _Spent()
     for record in read_journal(path):
         trial = str(record["trial"])
+        spent.take(record)
         if record["t"] == "outcome":
             calls.pop(trial, None)
             if trial not in done:
@@ -55,7 +58,32 @@ def recover(path: Path, store: Store, *, run: str, twins: frozenset[str]) -> Rec
         known={key: _noun(Reply, reply, path) for key, reply in open_calls if reply is not None},
         unanswered=frozenset(key for key, reply in open_calls if reply is None),
         landed=landed,
+        spent_usd=spent.usd,
     )
+
+
+class _Spent:
+    """Adds up what journalled calls have cost, never less than they can have."""
+
+    def __init__(self) -> None:
+        self._settled = 0.0
+        self._open: dict[str, float] = {}
+        """Worst case of the calls that were sent and have no reply yet."""
+
+    def take(self, record: dict[str, Any]) -> None:
+        if record["t"] == "sent":
+            # Sent again: the first request got no answer we kept, and may have been charged.
+            self._settled += self._open.get(record["key"], 0.0)
+            self._open[record["key"]] = record["worst_usd"]
+        elif record["t"] == "reply":
+            worst = self._open.pop(record["key"], 0.0)
+            cost = record["reply"]["cost_usd"]
+            self._settled += worst if cost is None else cost
+
+    @property
+    def usd(self) -> float:
+        """Settled costs and the worst case of whatever was in flight."""
+        return self._settled + sum(self._open.values())
 
 
 def _noun(kind: type[Any], data: Any, path: Path) -> Any:
@@ -70,16 +98,24 @@ class Landing:
     """Journals every call and lands outcomes in the store in batches. One per run."""
 
     def __init__(
-        self, journal: Journal, store: Store, *, twins: frozenset[str], now: Callable[[], str]
+        self,
+        journal: Journal,
+        store: Store,
+        *,
+        twins: frozenset[str],
+        now: Callable[[], str],
+        worst_usd: Callable[[Request], float],
     ) -> None:
         self._journal, self._store, self._twins, self._now = journal, store, twins, now
+        self._worst_usd = worst_usd
         self._waiting: list[Outcome] = []
         self._full, self._closing = asyncio.Event(), False
         self._lander: asyncio.Task[None] | None = None
 
     async def sent(self, request: Request) -> None:
         """On disk before the call goes out."""
-        await self._journal.append(self._call("sent", request))
+        worst = {"worst_usd": self._worst_usd(request)}
+        await self._journal.append(self._call("sent", request) | worst)
 
     async def replied(self, request: Request, reply: Reply) -> None:
         """On disk before anything is made of the reply."""

@@ -1,6 +1,7 @@
 """kill -9 anywhere: the same command resumes, nothing is lost, nothing is doubled."""
 
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -165,8 +166,6 @@ def test_killed_at_random_two_hundred_times(
 def test_ctrl_c_leaves_with_130_and_resumes(
     whole: tuple[Path, list[tuple[Any, ...]]], tmp_path: Path
 ) -> None:
-    import signal
-
     lock, expected = whole
     (tmp_path / "killed.lock").write_bytes(lock.read_bytes())
     with start(tmp_path, "never-never", 0) as victim:
@@ -186,3 +185,39 @@ def test_ctrl_c_leaves_with_130_and_resumes(
     resumed(tmp_path)
     assert results(tmp_path) == expected
     assert max(paid(tmp_path).values()) == 1
+
+
+STUCK = """
+import asyncio, sys
+from mitigations.compose import calls
+
+async def never(self, request):
+    print("asked", flush=True)
+    await asyncio.sleep(600)
+
+calls.Calls.complete = never
+from mitigations.cli.app import run
+sys.exit(run(["run", "killed.lock", "--quiet", "--concurrency", "1"]))
+"""
+
+
+def test_a_second_ctrl_c_gives_up_what_is_in_flight_without_a_traceback(
+    whole: tuple[Path, list[tuple[Any, ...]]], tmp_path: Path
+) -> None:
+    lock, expected = whole
+    (tmp_path / "killed.lock").write_bytes(lock.read_bytes())
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as victim:
+        assert victim.stdout is not None
+        victim.stdout.readline()
+        victim.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert victim.poll() is None, "the first Ctrl-C waits for what is in flight"
+        victim.send_signal(signal.SIGINT)
+        _, err = victim.communicate(timeout=60)
+    assert victim.returncode == 130
+    assert b"resumes" in err
+    assert len(err.splitlines()) <= 3
+    resumed(tmp_path)
+    assert results(tmp_path) == expected

@@ -72,6 +72,12 @@ def test_a_read_only_folder_is_a_clear_error(tmp_path: Path) -> None:
         Journal(tmp_path / "calls.jsonl")
 
 
+def make_landing(journal: Journal, store: Store, worst_usd: float = 0.0) -> Landing:
+    return Landing(
+        journal, store, twins=frozenset(), now=lambda: "t", worst_usd=lambda _: worst_usd
+    )
+
+
 def make_request(key: str) -> Request:
     return Request(model=ModelSpec(route="simulated/x"), system="", messages=(), key=key)
 
@@ -84,10 +90,10 @@ def test_recovery_lands_outcomes_and_remembers_paid_replies(tmp_path: Path) -> N
 
     async def first(store: Store) -> None:
         async with Journal(path) as journal:
-            async with Landing(journal, store, twins=frozenset(), now=lambda: "t") as landing:
+            async with make_landing(journal, store) as landing:
                 await landing.record(outcomes[0])
             # From here on the process dies before the store hears of anything.
-            lost = Landing(journal, store, twins=frozenset(), now=lambda: "t")
+            lost = make_landing(journal, store)
             await lost.sent(make_request(f"{ids[1]}/target/0"))
             await lost.replied(make_request(f"{ids[1]}/target/0"), reply)
             await lost.record(outcomes[1])
@@ -113,7 +119,7 @@ def test_an_outcome_survives_json_exactly(tmp_path: Path) -> None:
 
     async def write(store: Store) -> None:
         async with Journal(path) as journal:
-            await Landing(journal, store, twins=frozenset(), now=lambda: "t").record(outcome)
+            await make_landing(journal, store).record(outcome)
 
     with Store.open(tmp_path / "db.duckdb") as store:
         asyncio.run(write(store))
@@ -149,3 +155,25 @@ def test_nothing_acknowledged_is_lost_when_the_writer_is_killed(tmp_path: Path) 
     acknowledged = {tuple(map(int, line.split())) for line in seen if line.endswith("\n")}
     kept = {(record["k"], record["n"]) for record in read_journal(path)}
     assert acknowledged <= kept
+
+
+def test_what_a_run_has_cost_is_never_understated_on_resume(tmp_path: Path) -> None:
+    """An unknown cost, and a call whose answer was lost, count at their worst case of $1."""
+    path, trial = tmp_path / "calls.jsonl", make_outcome().trial.id
+
+    async def write(store: Store) -> None:
+        async with Journal(path) as journal:
+            landing = make_landing(journal, store, worst_usd=1.0)
+            for turn, cost in enumerate((0.25, None)):
+                request = make_request(f"{trial}/target/{turn}")
+                await landing.sent(request)
+                await landing.replied(request, Reply(status=ReplyStatus.ANSWERED, cost_usd=cost))
+            await landing.sent(make_request(f"{trial}/target/2"))
+            await landing.sent(make_request(f"{trial}/target/2"))
+
+    with Store.open(tmp_path / "db.duckdb") as store:
+        asyncio.run(write(store))
+        found = recover(path, store, run="run-1", twins=frozenset())
+        # 0.25 known, 1 unknown, 1 lost before it was sent again, 1 still in flight.
+        assert found.spent_usd == pytest.approx(3.25)
+        assert recover(tmp_path / "none", store, run="run-1", twins=frozenset()).spent_usd == 0
