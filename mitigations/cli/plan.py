@@ -1,5 +1,6 @@
 """`mitigations plan STUDY.yaml`: what it will take and can show; then the lock."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,8 @@ def plan(
     estimate = estimating.estimate(made)
     write_lock(made, target)
     if here.json:
-        typer.echo(estimating.as_json(made, estimate, lock=str(target)))
+        document = estimating.as_json(made, estimate, lock=str(target))
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     for line in estimating.lines(made, estimate):
         here.say(line)

@@ -8,6 +8,7 @@ from mitigations.compose.running import default_concurrency
 from mitigations.model import ModelSpec, Plan
 from runner.budget import input_bound, worst_case_of
 from runner.compose import realise, request
+from runner.judge import judge_request, seats
 from stats.power import Grid, mde, planned_looks, power
 
 ASSUMED_RATE = 0.3
@@ -28,8 +29,10 @@ class Estimate:
     twins: int
     trials: int
     calls: int
+    """At most: a scenario of several turns can end earlier. Retries come on top."""
     usd_typical: float
     usd_at_most: float
+    """Worst case of every call, retries left out; the budget holds whatever happens."""
     seconds: float
     mde: float
     """Smallest difference that 80 % of such runs would detect, as a proportion."""
@@ -41,9 +44,8 @@ class Estimate:
 
 
 def estimate(plan: Plan) -> Estimate:
-    """Composes one request per model and scenario to price it; calls nobody."""
+    """Composes one request per model and scenario, and one per judge, to price them."""
     cells = sum(not scenario.is_twin for scenario in plan.scenarios)
-    judges = len(plan.judge.models)
     typical, most = _price(plan)
     grid = Grid(
         scenarios=cells,
@@ -53,13 +55,13 @@ def estimate(plan: Plan) -> Estimate:
         comparisons=len(plan.variants) - 1,
         alpha=plan.settings.alpha,
     )
-    looks = plan.settings.looks
+    looks = plan.settings.looks if plan.settings.design == "group-sequential" else 1
     change = plan.settings.smallest_change
     return Estimate(
         cells=cells,
         twins=len(plan.scenarios) - cells,
         trials=plan.trial_count,
-        calls=plan.trial_count * (1 + judges),
+        calls=sum(_calls(plan)),
         usd_typical=typical,
         usd_at_most=most,
         seconds=_seconds(plan),
@@ -73,22 +75,39 @@ def estimate(plan: Plan) -> Estimate:
 
 
 def _price(plan: Plan) -> tuple[float, float]:
-    """Typical and worst price in US dollars, judges included."""
+    """Typical and worst price in US dollars, judges included and retries left out."""
     typical = most = 0.0
     each = len(plan.variants) * plan.repeats
     longest = max(plan.variants, key=lambda variant: len(variant.text))
-    for model in plan.models:
-        for scenario in plan.scenarios:
-            realised = realise(scenario, seed=0, fixed=True)
+    judges = seats(plan.judge)
+    for scenario in plan.scenarios:
+        realised = realise(scenario, seed=0, fixed=True)
+        readings = [judge_request(realised, (), model=judge, key="") for judge in judges]
+        for model in plan.models:
             call = request(longest, realised, model, key="", seed=0)
-            worst = worst_case_of(call)
-            most += worst * each
-            typical += _typical(model, input_bound(call)) * each
-            for judge in plan.judge.models:
-                # A judge reads the sent actions and the facts: at most a reply beside the rubric.
-                typical += _typical(judge, input_bound(call)) * each
-                most += _typical(judge, 4 * input_bound(call)) * each
+            turns = scenario.max_turns
+            reply = model.max_tokens * turns
+            # Every turn reads the replies before it, and what was answered to them.
+            most += each * (worst_case_of(call) * turns)
+            most += each * _reading(model, 2 * model.max_tokens * sum(range(turns)))
+            typical += each * _typical(model, input_bound(call)) * turns
+            for reading in readings:
+                # A judge reads all replies; as one JSON string they can take twice their tokens.
+                most += each * (worst_case_of(reading) + _reading(reading.model, 2 * reply))
+                typical += each * _typical(reading.model, input_bound(reading))
     return typical, most
+
+
+def _reading(model: ModelSpec, tokens: int) -> float:
+    """Price of so many more input tokens."""
+    return 0.0 if model.price is None else tokens * model.price.input_per_mtok / 1e6
+
+
+def _calls(plan: Plan) -> tuple[int, int]:
+    """Most calls to the models under test, and calls to judges."""
+    turns = sum(scenario.max_turns for scenario in plan.scenarios)
+    tested = len(plan.variants) * len(plan.models) * plan.repeats * turns
+    return tested, plan.trial_count * len(seats(plan.judge))
 
 
 def _typical(model: ModelSpec, bound: int) -> float:
@@ -99,13 +118,17 @@ def _typical(model: ModelSpec, bound: int) -> float:
 
 
 def _seconds(plan: Plan) -> float:
-    width = default_concurrency(plan)
-    each = len(plan.variants) * len(plan.scenarios) * plan.repeats
-    total = 0.0
-    for model in (*plan.models, *plan.judge.models):
-        share = len(plan.models) if model in plan.judge.models else 1
-        total += each * share * SECONDS_PER_CALL.get(model.provider, REMOTE_SECONDS)
-    return total / width
+    tested, judged = _calls(plan)
+    each = tested / len(plan.models)
+    total = each * sum(_pace(model) for model in plan.models)
+    judges = seats(plan.judge)
+    if judges:
+        total += judged / len(judges) * sum(_pace(judge) for judge in judges)
+    return total / default_concurrency(plan)
+
+
+def _pace(model: ModelSpec) -> float:
+    return SECONDS_PER_CALL.get(model.provider, REMOTE_SECONDS)
 
 
 def _warnings(plan: Plan, cells: int, most: float) -> list[str]:
@@ -138,7 +161,7 @@ def lines(plan: Plan, found: Estimate) -> list[str]:
     money = (
         "free"
         if found.usd_at_most == 0
-        else f"about ${found.usd_typical:.2f}, at most ${found.usd_at_most:.2f}"
+        else f"about ${found.usd_typical:.2f}, at most ${found.usd_at_most:.2f} without retries"
     )
     change = 100 * plan.settings.smallest_change
     size = (

@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import reports
 import stats
 from mitigations.compose.planning import analysis_hash, pack_for_lock
 from mitigations.errors import NoData, UnknownName
-from mitigations.model import Alarm, Analysis, Cell, Counts, Interval, Plan, Settings
+from mitigations.model import Alarm, Cell, Counts, Interval, Plan
 from mitigations.store import Store
 from mitigations.study import parse_lock
 from reports import Extras, FactorEffect, ModelRun, Report, RunInfo, Transcripts
@@ -18,7 +18,6 @@ from stats.independence import Answers, duplicate_alarm
 from stats.trend import factor_effects
 
 _PACKAGES = ("mitigations", "litellm", "openai", "anthropic", "duckdb", "scipy", "numpy")
-DEFAULT_PAIRS = 3
 
 
 def latest_run(store: Store) -> str:
@@ -44,18 +43,6 @@ def plan_of(store: Store, run: str, *, base: Path | None = None) -> Plan:
     return parse_lock(text, f"{store.path} ({run})", base=base, load_pack=pack_for_lock)
 
 
-def analyse_run(store: Store, plan: Plan, run: str) -> Analysis:
-    """The planned analysis of what the run has landed so far."""
-    cells = store.cells(run)
-    return stats.analyse(
-        cells,
-        plan.settings,
-        pairs=store.pairs(run, plan.settings.baseline, per_epoch=_per_epoch(plan)),
-        guardrails=store.guardrails(run),
-        alarms=_alarms(store, run),
-    )
-
-
 def _per_epoch(plan: Plan) -> int:
     """Planned trials of one epoch, twins left out."""
     cells = sum(not scenario.is_twin for scenario in plan.scenarios)
@@ -66,21 +53,34 @@ def report_run(
     store: Store, plan: Plan, run: str, *, commands: Sequence[str], transcripts: Transcripts = 3
 ) -> Report:
     """Everything the report says about a run; reads cells and a bounded number of rows."""
-    analysis = analyse_run(store, plan, run)
-    cells = store.cells(run)
+    cells, guardrails = store.cells(run), store.guardrails(run)
+    served = [Served(*row) for row in store.query("served", run)]
+    analysis = stats.analyse(
+        cells,
+        plan.settings,
+        pairs=store.pairs(run, plan.settings.baseline, per_epoch=_per_epoch(plan)),
+        guardrails=guardrails,
+        alarms=(model_change(served), _copies(store, run)),
+    )
     places = reports.sample_places(cells, analysis, repeats=plan.repeats, transcripts=transcripts)
     return reports.build(
         analysis,
         cells,
         plan=plan,
-        run=run_info(store, plan, run, commands=commands),
+        run=_run_info(store, plan, run, served, commands),
         outcomes=store.outcomes_at(run, places),
-        extras=_extras(store, plan, run, cells, analysis.settings),
+        extras=Extras(
+            guardrail_cells=guardrails,
+            factors=tuple(_factors(plan, cells)),
+            corrigibility=tuple(_corrigibility(store, run)),
+        ),
         transcripts=transcripts,
     )
 
 
-def run_info(store: Store, plan: Plan, run: str, *, commands: Sequence[str]) -> RunInfo:
+def _run_info(
+    store: Store, plan: Plan, run: str, served: Sequence["Served"], commands: Sequence[str]
+) -> RunInfo:
     """Dates, money, served models, versions and hashes of a run."""
     statuses: dict[str, dict[str, int]] = {}
     for variant, status, trials in store.query("statuses", run):
@@ -100,11 +100,11 @@ def run_info(store: Store, plan: Plan, run: str, *, commands: Sequence[str]) -> 
         possibly_paid_twice=sum(
             int(detail) for _, kind, detail in events if kind == "possibly-paid-twice"
         ),
-        models=tuple(_model_runs(store, plan, run)),
+        models=tuple(_model_runs(plan, served)),
         commands=tuple(commands),
         versions=_versions(),
         hashes={"lock": plan.hash, "scenario pack": plan.pack_hash, "rubric": plan.rubric_hash},
-        amendments=_departures(plan),
+        amendments=tuple(_departures(plan, statuses)),
         simulated=any(model.provider == "simulated" for model in plan.models),
         embedded=any(model.provider == "local" for model in plan.models),
     )
@@ -120,21 +120,36 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _departures(plan: Plan) -> tuple[str, ...]:
-    if plan.analysis_hash == analysis_hash():
-        return ()
-    return ("The analysis code differs from the one the lock was made with.",)
+def _departures(plan: Plan, statuses: Mapping[str, Mapping[str, int]]) -> Iterable[str]:
+    if plan.analysis_hash != analysis_hash():
+        yield "The analysis code differs from the one the lock was made with."
+    landed = sum(sum(counts.values()) for counts in statuses.values())
+    if landed < plan.trial_count and plan.settings.design != "anytime":
+        yield (
+            f"{landed:,} of {plan.trial_count:,} planned trials have an outcome: the run is "
+            "unfinished, and its error rates were planned for all of them."
+        )
 
 
-def _model_runs(store: Store, plan: Plan, run: str) -> Iterable[ModelRun]:
+class Served(NamedTuple):
+    """What one model was asked, and what answered: a row of `sql/served.sql`."""
+
+    model: str
+    names: list[str] | None
+    fingerprints: list[str] | None
+    sent: list[str]
+    calls: int
+
+
+def _model_runs(plan: Plan, served: Sequence[Served]) -> Iterable[ModelRun]:
     prices = {model.route: model.price for model in plan.models}
-    for model, served, fingerprints, sent, calls in store.query("served", run):
-        parameters = [json.loads(text) for text in sent]
-        price = prices.get(model)
+    for row in served:
+        parameters = [json.loads(text) for text in row.sent]
+        price = prices.get(row.model)
         yield ModelRun(
-            requested=model,
-            served=tuple(served or ()),
-            fingerprints=tuple(fingerprints or ()),
+            requested=row.model,
+            served=tuple(row.names or ()),
+            fingerprints=tuple(row.fingerprints or ()),
             sent=_common(parameters),
             not_settable=tuple(sorted({n for p in parameters for n in p.get("not_settable", ())})),
             price=(
@@ -143,7 +158,7 @@ def _model_runs(store: Store, plan: Plan, run: str) -> Iterable[ModelRun]:
                 if price
                 else "free"
             ),
-            calls=calls,
+            calls=row.calls,
         )
 
 
@@ -160,49 +175,44 @@ def _common(parameters: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     }
 
 
-def _alarms(store: Store, run: str) -> tuple[Alarm, ...]:
-    """The alarms that need more than cells: model changes and copied answers."""
+def model_change(served: Sequence[Served]) -> Alarm:
+    """Fired where a model answered under two names or fingerprints; None where one gave no name."""
     changed = [
-        f"{model} answered as {', '.join([*(served or ()), *(prints or ())])}"
-        for model, served, prints, _, _ in store.query("served", run)
-        if len(served or ()) > 1 or len(prints or ()) > 1
+        f"{row.model} answered as {', '.join([*(row.names or ()), *(row.fingerprints or ())])}"
+        for row in served
+        if len(row.names or ()) > 1 or len(row.fingerprints or ()) > 1
     ]
-    answers = [
+    silent = [row.model for row in served if not row.names]
+    if changed:
+        fired, detail = True, "; ".join(changed)
+    elif silent or not served:
+        fired, detail = None, f"no name was given by {', '.join(silent) or 'any model'}"
+    else:
+        fired, detail = False, "every model answered under one name throughout"
+    return Alarm(name="model changed", fired=fired, detail=detail)
+
+
+def _copies(store: Store, run: str) -> Alarm:
+    return duplicate_alarm(
         Answers(variant=variant, scenario=scenario, model=model, trials=trials, distinct=distinct)
         for variant, scenario, model, trials, distinct in store.query("answers", run)
-    ]
-    model_change = Alarm(
-        name="model changed",
-        fired=bool(changed),
-        detail="; ".join(changed) or "every model answered under one name throughout",
-    )
-    copies = duplicate_alarm(answers)
-    return model_change, copies
-
-
-def _extras(
-    store: Store, plan: Plan, run: str, cells: Sequence[Cell], settings: Settings
-) -> Extras:
-    return Extras(
-        guardrail_cells=store.guardrails(run),
-        factors=tuple(_factors(plan, cells, settings)),
-        corrigibility=tuple(
-            reports.CorrigibilityRow(
-                variant=variant,
-                threat=threat or "none",
-                accepts=accepts,
-                objects=objects,
-                stalls=stalls,
-                resists=resists,
-            )
-            for variant, threat, accepts, objects, stalls, resists in store.query(
-                "corrigibility", run
-            )
-        ),
     )
 
 
-def _factors(plan: Plan, cells: Sequence[Cell], settings: Settings) -> Iterable[FactorEffect]:
+def _corrigibility(store: Store, run: str) -> Iterable[reports.CorrigibilityRow]:
+    rows = store.query("corrigibility", run)
+    for variant, threat, accepts, objects, stalls, resists in rows:
+        yield reports.CorrigibilityRow(
+            variant=variant,
+            threat=threat or "none",
+            accepts=accepts,
+            objects=objects,
+            stalls=stalls,
+            resists=resists,
+        )
+
+
+def _factors(plan: Plan, cells: Sequence[Cell]) -> Iterable[FactorEffect]:
     """Main effects of the scenario factors on the coercive rate, within each arm."""
     levels = {scenario.id: scenario.factors for scenario in plan.scenarios}
     for variant in plan.variants:
@@ -214,7 +224,7 @@ def _factors(plan: Plan, cells: Sequence[Cell], settings: Settings) -> Iterable[
                 counts[cell.scenario] = counts.get(cell.scenario, empty) + cell.counts
                 rates.setdefault(cell.scenario, []).append(cell.counts.rate)
         values = {scenario: sum(found) / len(found) for scenario, found in rates.items()}
-        for effect in factor_effects(values, levels, alpha=settings.alpha):
+        for effect in factor_effects(values, levels, alpha=plan.settings.alpha):
             inside = {s for s in counts if levels[s].get(effect.factor) == effect.level}
             yield FactorEffect(
                 factor=effect.factor,

@@ -5,7 +5,8 @@
 
 from runner.judge.attacks import Planted, planted, stage
 from runner.judge.family import OwnFamily, family, refuse_own_family
-from runner.judge.judges import Judge, Panel, panel
+from runner.judge.judges import Judge, Panel, panel, seats
+from runner.judge.prompt import judge_request
 from runner.judge.robustness import Flips, Forgeries, flips, forgeries, live_flips
 from runner.judge.texts import contract, paraphrases, rubric, rubric_hash
 
@@ -20,6 +21,7 @@ __all__ = [
     "family",
     "flips",
     "forgeries",
+    "judge_request",
     "live_flips",
     "panel",
     "paraphrases",
@@ -27,5 +29,6 @@ __all__ = [
     "refuse_own_family",
     "rubric",
     "rubric_hash",
+    "seats",
     "stage",
 ]

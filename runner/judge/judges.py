@@ -43,7 +43,7 @@ class Judge:
         request = judge_request(
             realised,
             actions,
-            model=replace(self.model, max_tokens=max(self.model.max_tokens, ROOM)),
+            model=with_room(self.model),
             key=key,
             rubric_text=self.rubric,
             channels=self.channels,
@@ -73,6 +73,19 @@ class Judge:
         )
 
 
+def with_room(model: ModelSpec) -> ModelSpec:
+    """The model as a judge calls it."""
+    return replace(model, max_tokens=max(model.max_tokens, ROOM))
+
+
+def seats(spec: JudgeSpec) -> tuple[ModelSpec, ...]:
+    """The model of each seat: what one trial asks of judges. Empty where the rules decide."""
+    if not spec.models:
+        return ()
+    count = max(spec.panel, len(spec.models))
+    return tuple(with_room(spec.models[i % len(spec.models)]) for i in range(count))
+
+
 def panel(spec: JudgeSpec, *, complete: Complete, channels: Sequence[str] = ()) -> Panel:
     """The judges of a plan as one callable: each seat is asked independently, at the same time.
 
@@ -82,15 +95,14 @@ def panel(spec: JudgeSpec, *, complete: Complete, channels: Sequence[str] = ()) 
     """
     if not spec.models:
         raise ValueError("a panel needs a judge model")
-    seats = [
-        Judge(model=spec.models[i % len(spec.models)], complete=complete, channels=tuple(channels))
-        for i in range(max(spec.panel, len(spec.models)))
+    judges = [
+        Judge(model=model, complete=complete, channels=tuple(channels)) for model in seats(spec)
     ]
 
     async def ask(
         realised: Realised, actions: tuple[Action, ...], key: str
     ) -> tuple[JudgeVerdict, ...]:
-        calls = (seat(realised, actions, f"{key}/{i}") for i, seat in enumerate(seats))
+        calls = (judge(realised, actions, f"{key}/{i}") for i, judge in enumerate(judges))
         return tuple(await asyncio.gather(*calls))
 
     return ask

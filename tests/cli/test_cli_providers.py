@@ -133,6 +133,13 @@ def test_no_key_reaches_a_file_and_no_arm_reaches_the_judge(
         assert "claude" not in body
 
 
+def departures(folder: Path) -> list[str]:
+    """What the report says was not as planned."""
+    assert run(["-q", "report", "-o", "departures.json"]) == 0
+    found: list[str] = json.loads((folder / "departures.json").read_text())["run"]["amendments"]
+    return found
+
+
 def test_a_budget_stops_the_run_resumably(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(["-q", "plan", "provided.yaml"])
     capsys.readouterr()
@@ -144,7 +151,12 @@ def test_a_budget_stops_the_run_resumably(folder: Path, capsys: pytest.CaptureFi
         first = list(store.outcomes(run_id))
     assert 0 < len(first) < 36
     assert sum(outcome.cost_usd or 0 for outcome in first) <= 0.2
+    assert departures(folder) == [
+        f"{len(first)} of 36 planned trials have an outcome: the run is unfinished, and its error "
+        "rates were planned for all of them."
+    ]
     assert run(["run", "provided.lock", "-q", "--budget", "20"]) == 0
+    assert departures(folder) == []
     with Store.open(folder / "mitigations.duckdb") as store:
         done = list(store.outcomes(run_id))
     assert len(done) == 36
