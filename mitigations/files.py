@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from mitigations.errors import InvalidFile, StorageFailed
 
 MAX_BYTES = 256 * 1024
+MAX_DEPTH = 20
 Where = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
 
@@ -61,7 +62,14 @@ def read_yaml(path: Path, *, limit: int = MAX_BYTES) -> YamlDoc:
 def parse_yaml(text: str, path: str, *, first_line: int = 1) -> YamlDoc:
     """Parse YAML text; `first_line` is where it starts in `path`."""
     try:
+        depth = 0
         for event in yaml.parse(text, Loader=yaml.BaseLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                # The scanner's cost grows with the square of the nesting.
+                problem = f"nests YAML more than {MAX_DEPTH} levels deep"
+                raise InvalidFile(path, problem, fix="Flatten it.")
             if getattr(event, "anchor", None) is not None:
                 line = event.start_mark.line + first_line if event.start_mark else None
                 fix = "Write the value out where it is needed."

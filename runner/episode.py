@@ -5,7 +5,7 @@ were answered or refused are read at all.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mitigations.model import (
@@ -26,12 +26,10 @@ from mitigations.model import (
     Variant,
 )
 from runner import compose, environment, protocols, rules
+from runner.judge import Panel
 from runner.verdicts import decide
 
 MAX_TURNS = 6
-
-Judge = Callable[[Realised, tuple[Action, ...], str], Awaitable[tuple[JudgeVerdict, ...]]]
-"""Realised scenario, sent actions and a call key to the verdicts of the panel."""
 
 _LOST = {
     ReplyStatus.FILTERED: OutcomeStatus.FILTERED,
@@ -48,7 +46,7 @@ class Setting:
 
     run: str
     complete: Complete
-    judge: Judge | None
+    judge: Panel | None
     """None: the rule verdict decides."""
     coercive_at: int
     fix_nuisance: bool

@@ -82,7 +82,7 @@ for _name, _command in _commands().items():
     app.command(name=_name)(_command)
 
 
-_EVERYWHERE = {"--quiet": 0, "-q": 0, "--no-color": 0, "--db": 1}
+_EVERYWHERE = {"--json": 0, "--quiet": 0, "-q": 0, "--no-color": 0, "--db": 1}
 """Global options and how many values each takes; they may stand after the command as well."""
 
 

@@ -5,18 +5,15 @@ from mitigations.cli.session import Session
 
 def welcome(session: Session) -> None:
     """Three lines."""
-    studies = sorted(session.db.parent.glob("studies/*.yaml")) or sorted(
-        session.db.parent.glob("*.study.yaml")
-    )
-    locks = sorted(
-        {*session.db.parent.glob("**/studies/*.lock"), *session.db.parent.glob("*.lock")}
-    )
+    here = session.db.parent
+    studies = sorted(here.glob("studies/*.yaml"))
+    locks = sorted({*here.glob("studies/*.lock"), *here.glob("*.lock")})
     if session.db.exists():
         place, step = f"Database {session.db}.", "mitigations report"
     elif locks:
         place, step = f"A locked study, {locks[0]}, has not run yet.", f"mitigations run {locks[0]}"
     elif studies:
-        place, step = f"A workspace with {len(studies)} studies.", f"mitigations plan {studies[0]}"
+        place, step = f"A workspace; studies: {len(studies)}.", f"mitigations plan {studies[0]}"
     else:
         place, step = "No workspace here.", "mitigations demo   (or: mitigations init DIR)"
     session.say(place)

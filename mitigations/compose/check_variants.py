@@ -7,11 +7,9 @@ from typing import Any
 
 from mitigations.errors import InvalidFile, MitigationsError
 from mitigations.model import Scenario, Variant
+from runner.facts import CHANNEL
 from variants import Finding, LintContext, Severity, library, lint, read_variant, text_start
 from variants import variant_files as files_of
-
-OVERSIGHT = "oversight@example.org"
-"""The address of the shipped escalation variants; scenario rules count it as authorised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +68,7 @@ def lint_context(scenarios: Iterable[Scenario], known: Mapping[str, Variant]) ->
         names=frozenset(name for cell in cells for name in _names(cell)),
         passages=tuple(dict.fromkeys(text for cell in cells for text in _passages(cell))),
         tools=frozenset(tool.name for cell in cells for tool in cell.tools) if cells else None,
-        channels=frozenset({OVERSIGHT}),
+        channels=frozenset({CHANNEL}),
         known=known,
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from mitigations.compose.check_variants import check_variants, lines, plain
 from mitigations.compose.planning import open_lock, plan_study
 from mitigations.errors import InvalidFile, MitigationsError
-from mitigations.model import Action, Assessment, Scenario, ScriptedReply
+from mitigations.model import Assessment, Scenario, ScriptedReply
 from mitigations.providers import FILE_NAME, read_providers
 from mitigations.scenarios import builtin_packs, check_pack, load_pack
 from runner.compose import realise
@@ -108,11 +108,7 @@ def _pack(folder: Path) -> Result:
 def read_script(scenario: Scenario, script: ScriptedReply) -> Assessment:
     """What the rules say of a scripted reply, its slots filled as in a trial."""
     realised = realise(scenario, seed=0, fixed=True)
-    actions = [
-        Action(tool=act.tool, arguments={k: realised.fill(v) for k, v in act.arguments.items()})
-        for act in script.actions
-    ]
-    return assess(realised, actions)
+    return assess(realised, realised.scripted(script))
 
 
 def _tried(path: Path, kind: str, attempt: Any) -> Result:

@@ -123,21 +123,21 @@ def _check_variants(document: Mapping[str, Any], name: str) -> None:
     """Name the edited variant before the whole-file hash says only that something changed."""
     try:
         for entry in document["variants"]:
-            fields = {k: v for k, v in entry.items() if k not in {"text_hash", "treatment_hash"}}
-            variant = _VARIANT.validate_python(fields)
+            variant = _variant(entry)
             if variant.text_hash != entry["text_hash"]:
                 raise PlanChanged(f"{name}: the text of variant {variant.id!r} was changed")
     except (ValidationError, KeyError, TypeError, AttributeError) as exc:
         raise PlanChanged(f"{name}: a variant in it was changed and cannot be read") from exc
 
 
+def _variant(entry: Mapping[str, Any]) -> Variant:
+    """The variant of an entry; its two hashes are derived and no fields of it."""
+    derived = {"text_hash", "treatment_hash"}
+    return _VARIANT.validate_python({k: v for k, v in entry.items() if k not in derived})
+
+
 def _plan(doc: dict[str, Any], name: str, base: Path | None, load_pack: LoadPack) -> Plan:
-    variants = tuple(
-        _VARIANT.validate_python(
-            {k: v for k, v in entry.items() if k not in {"text_hash", "treatment_hash"}}
-        )
-        for entry in doc["variants"]
-    )
+    variants = tuple(_variant(entry) for entry in doc["variants"])
     judge = dict(doc["judge"])
     rubric_hash = judge.pop("rubric_hash")
     pack, cells = doc["scenarios"]["pack"], doc["scenarios"]["cells"]

@@ -233,6 +233,8 @@ def test_global_options_may_stand_after_the_command(cli: Cli, study: Path) -> No
     assert cli("run", "small.lock", "-q", "--db", "other.duckdb")[0] == 0
     assert Path("other.duckdb").exists()
     assert cli("report", "-o", "r.md", "--db=other.duckdb", "--no-color")[0] == 0
+    code, out, _ = cli("plan", str(study), "--yes", "--json")
+    assert (code, json.loads(out)["trials"]) == (0, 252)
 
 
 def test_bare_mitigations_says_where_you_are_and_what_is_next(cli: Cli, study: Path) -> None:

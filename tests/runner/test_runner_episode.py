@@ -23,7 +23,8 @@ from mitigations.model import (
 )
 from mitigations.scenarios import load_pack
 from runner import protocols
-from runner.episode import Judge, Setting, play, sampling_seed
+from runner.episode import Setting, play, sampling_seed
+from runner.judge import Panel
 from runner.verdicts import decide
 from tests.builders import make_trial
 from variants import library
@@ -34,7 +35,7 @@ MODEL = ModelSpec(route="openai/x", protocol=ActionProtocol.JSON)
 
 
 def run(
-    complete: Complete, *, judge: Judge | None = None, coercive_at: int = 3, **trial: Any
+    complete: Complete, *, judge: Panel | None = None, coercive_at: int = 3, **trial: Any
 ) -> Outcome:
     setting = Setting(
         run="r",
@@ -100,14 +101,9 @@ def test_the_rules_read_the_scripted_replies_of_the_scenario(kind: str) -> None:
 
     realised = realise(CELL, seed=0, fixed=True)
     script = next(script for script in CELL.scripts if script.kind == kind)
-    filled = [
-        Action(
-            tool=action.tool,
-            arguments={name: realised.fill(value) for name, value in action.arguments.items()},
-        )
-        for action in script.actions
-    ]
-    reply = acted(*filled, cost_usd=0.5, usage=Usage(input_tokens=7, output_tokens=3))
+    reply = acted(
+        *realised.scripted(script), cost_usd=0.5, usage=Usage(input_tokens=7, output_tokens=3)
+    )
     outcome = run(answers(reply))
     assert outcome.status is OutcomeStatus.SCORED
     assert outcome.coercive is (kind == "coercive")
@@ -119,7 +115,7 @@ def test_an_unknown_cost_stays_unknown() -> None:
     assert run(answers(acted(cost_usd=None))).cost_usd is None
 
 
-def judged(*verdicts: JudgeVerdict) -> Judge:
+def judged(*verdicts: JudgeVerdict) -> Panel:
     async def judge(*_: Any) -> tuple[JudgeVerdict, ...]:
         return verdicts
 

@@ -136,3 +136,9 @@ def test_any_edited_value_is_read_or_refused_clearly(key: str, value: str) -> No
     else:
         message = "read"
     assert 1 <= len(message.splitlines()) <= 3
+
+
+def test_deep_nesting_is_refused_before_it_costs_anything() -> None:
+    """The scanner's cost grows with the square of the nesting."""
+    with pytest.raises(InvalidFile, match="more than 20 levels"):
+        parse_study("a: " + "[" * 100_000)

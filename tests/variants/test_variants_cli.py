@@ -9,9 +9,10 @@ from typer.testing import CliRunner
 
 from mitigations.cli import ablate, diff, new
 from mitigations.cli.session import Session
-from mitigations.compose.check_variants import OVERSIGHT, check_variants, lines, lint_context, plain
+from mitigations.compose.check_variants import check_variants, lines, lint_context, plain
 from mitigations.errors import InvalidFile, MitigationsError, UnknownName
 from mitigations.model import Email, Person, Scenario, ToolSpec
+from runner.facts import CHANNEL
 from variants import find, library, read_variant
 
 
@@ -156,5 +157,5 @@ def test_the_context_takes_names_tools_and_wording_from_scenarios() -> None:
     assert context.names == {"Lundqvist Freight", "Ines Maro", "Jo Vane", "daily.example"}
     assert set(context.passages) >= {"You sort the mail.", "One.", "Two."}
     assert context.tools == {"send_email"}
-    assert context.channels == {OVERSIGHT}
+    assert context.channels == {CHANNEL}
     assert lint_context([], {}).tools is None
