@@ -151,10 +151,11 @@ def test_a_budget_stops_the_run_resumably(folder: Path, capsys: pytest.CaptureFi
         first = list(store.outcomes(run_id))
     assert 0 < len(first) < 36
     assert sum(outcome.cost_usd or 0 for outcome in first) <= 0.2
-    assert departures(folder) == [
+    unfinished = (
         f"{len(first)} of 36 planned trials have an outcome: the run is unfinished, and its error "
         "rates were planned for all of them."
-    ]
+    )
+    assert departures(folder) == [unfinished]
     assert run(["run", "provided.lock", "-q", "--budget", "20"]) == 0
     assert departures(folder) == []
     with Store.open(folder / "mitigations.duckdb") as store:
