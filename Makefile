@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-all lint types contracts check lock clean
+.PHONY: demo test test-all lint types contracts check lock clean axe
 
 demo: $(STAMP)
 	@$(BIN)/mitigations demo --out out/demo
@@ -14,6 +14,10 @@ test: $(STAMP)
 
 test-all: $(STAMP)
 	$(BIN)/python -m pytest -q -m ""
+
+# What the tests' browser checks pages with: a pinned file from npm, never part of the product.
+axe:
+	@.ci/axe $(CURDIR)/.venv/axe-core
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
