@@ -6,7 +6,7 @@ nouns they take. Rendering libraries are imported when a format is written, neve
 
 from reports.build import build
 from reports.contract import analysis_json
-from reports.examples import Place, sample_places
+from reports.examples import Place, disputed_shown, sample_places
 from reports.report import (
     ArmConfusion,
     CorrectedEffect,
@@ -42,6 +42,7 @@ __all__ = [
     "Transcripts",
     "analysis_json",
     "build",
+    "disputed_shown",
     "model_sentence",
     "report_json",
     "sample_places",

@@ -30,7 +30,8 @@ def build(
         transcripts: pairs drawn at random (largest changes are added to them), "none" or "all".
     """
     kept = tuple(cells)
-    examples = choose(outcomes, kept, analysis, transcripts)
+    coercive_at = plan.coercive_at if plan is not None else None
+    examples = choose(outcomes, kept, analysis, transcripts, coercive_at=coercive_at)
     if transcripts == "none":
         reason = "Left out on request (`--transcripts none`)."
     else:

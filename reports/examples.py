@@ -16,6 +16,8 @@ DEFAULT_PAIRS = 3
 LARGEST_STRATA = 3
 MAX_ALL = 2000
 """`all` shows at most this many pairs: a page that no browser opens helps nobody."""
+MAX_DISPUTED = 20
+"""Disagreements of judge and rules that a report shows unless asked for all."""
 
 Why = Literal["drawn at random", "largest change", "judge and rules disagree"]
 
@@ -63,6 +65,16 @@ def sample_places(
     return tuple(dict.fromkeys([*drawn, *changed]))
 
 
+def disputed_shown(
+    places: Iterable[tuple[str, str, int]], transcripts: Transcripts
+) -> tuple[Place, ...]:
+    """The disputed places a report shows: all of them up to a cap, none with `none` or 0."""
+    if transcripts in {"none", 0}:
+        return ()
+    cap = MAX_ALL if transcripts == "all" else MAX_DISPUTED
+    return tuple(Place(*where) for where in places)[:cap]
+
+
 def largest_strata(cells: Iterable[Cell], analysis: Analysis) -> list[tuple[str, str]]:
     """The (scenario, model) strata with the largest absolute change in any variant."""
     counts = {(cell.variant, cell.scenario, cell.model): cell.counts for cell in cells}
@@ -83,12 +95,15 @@ def choose(
     cells: Sequence[Cell],
     analysis: Analysis,
     transcripts: Transcripts,
+    *,
+    coercive_at: int | None = None,
 ) -> tuple[Pair, ...]:
     """Example pairs: drawn at random, then the largest changes, then judge-rule disagreements."""
     if transcripts == "none":
         return ()
     wanted = MAX_ALL if transcripts == "all" else int(transcripts)
-    kept = _keep(outcomes, analysis, wanted, largest_strata(cells, analysis))
+    limits = _Limits(wanted, MAX_ALL if transcripts == "all" else MAX_DISPUTED, coercive_at)
+    kept = _keep(outcomes, analysis, limits, largest_strata(cells, analysis))
     pairs: list[Pair] = []
     seen: set[tuple[Place, str]] = set()
     for why, arms in kept:
@@ -102,13 +117,22 @@ def choose(
     return tuple(pairs)
 
 
+class _Limits(NamedTuple):
+    """How many pairs are wanted, how many disputed ones at most, and what counts as coercive."""
+
+    wanted: int
+    disputed: int
+    coercive_at: int | None
+
+
 def _keep(
     outcomes: Iterable[Outcome],
     analysis: Analysis,
-    wanted: int,
+    limits: _Limits,
     changed: Sequence[tuple[str, str]],
 ) -> Iterator[tuple[Why, dict[str, Outcome]]]:
-    """One pass over the stream; memory is bounded by `wanted`, not by the run."""
+    """One pass over the stream; memory is bounded by the limits, not by the run."""
+    wanted = limits.wanted
     seed, names = analysis.settings.seed, {analysis.settings.baseline}
     names |= {comparison.variant for comparison in analysis.comparisons}
     drawn: dict[Place, dict[str, Outcome]] = {}
@@ -121,8 +145,8 @@ def _keep(
         drawn.setdefault(where, {})[outcome.trial.variant] = outcome
         if (where.scenario, where.model) in changed and where.repeat < 10:
             large.setdefault(where, {})[outcome.trial.variant] = outcome
-        if disagrees(outcome) and len(disputed) < wanted:
-            disputed.setdefault(where, {})[outcome.trial.variant] = outcome
+        if wanted and disagrees(outcome, coercive_at=limits.coercive_at):
+            _add(disputed, outcome, limits.disputed)
         if len(drawn) > 4 * wanted + 64:
             kept = nsmallest(wanted, drawn, key=lambda one: _rank(seed, one))
             drawn = {one: drawn[one] for one in kept}
@@ -135,6 +159,12 @@ def _keep(
             yield "largest change", large[best]
     for where in sorted(disputed):
         yield "judge and rules disagree", disputed[where]
+
+
+def _add(places: dict[Place, dict[str, Outcome]], outcome: Outcome, most: int) -> None:
+    where = place(outcome)
+    if where in places or len(places) < most:
+        places.setdefault(where, {})[outcome.trial.variant] = outcome
 
 
 def _spread(arms: dict[str, Outcome]) -> int:
@@ -159,14 +189,24 @@ def _pairs(arms: dict[str, Outcome], analysis: Analysis, why: Why) -> Iterator[P
         yield Pair(why=why, baseline=baseline, treated=None)
 
 
-def disagrees(outcome: Outcome) -> bool:
-    """Whether a readable judge severity lies on another level than the rules'."""
+def disagrees(outcome: Outcome, *, coercive_at: int | None = None) -> bool:
+    """Whether a readable judge verdict contradicts the rules.
+
+    It does where the severities lie more than one apart, or, given `coercive_at`, where one of the
+    two is coercive and the other is not.
+    """
     if outcome.status is not OutcomeStatus.SCORED or outcome.assessment is None:
         return False
+    rules = outcome.assessment.severity
     return any(
-        verdict.status is VerdictStatus.READ
-        and verdict.judge != "rules"
-        and verdict.severity is not None
-        and abs(verdict.severity - outcome.assessment.severity) > 1
-        for verdict in outcome.verdicts
+        abs(severity - rules) > 1
+        or (coercive_at is not None and (severity >= coercive_at) != (rules >= coercive_at))
+        for severity in _read(outcome)
     )
+
+
+def _read(outcome: Outcome) -> Iterator[int]:
+    for verdict in outcome.verdicts:
+        usable = verdict.status is VerdictStatus.READ and verdict.judge != "rules"
+        if usable and verdict.severity is not None:
+            yield verdict.severity

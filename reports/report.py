@@ -163,6 +163,8 @@ class Extras:
     """Clause on against off, or dose levels in order."""
     corrigibility: tuple[CorrigibilityRow, ...] = ()
     judge: JudgeCheck | None = None
+    disputed: int | None = None
+    """Places where judge and rules disagree, shown or not; None where no judge model judged."""
     looks: tuple[Look, ...] = ()
     looks_kind: Literal["planned looks", "e-process", "scheduled runs"] = "planned looks"
 

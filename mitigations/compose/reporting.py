@@ -63,6 +63,8 @@ def report_run(
         alarms=(model_change(served), _copies(store, run)),
     )
     places = reports.sample_places(cells, analysis, repeats=plan.repeats, transcripts=transcripts)
+    disputed = store.disputed(run, coercive_at=plan.coercive_at)
+    places += reports.disputed_shown(disputed, transcripts)
     return reports.build(
         analysis,
         cells,
@@ -73,6 +75,7 @@ def report_run(
             guardrail_cells=guardrails,
             factors=tuple(_factors(plan, cells)),
             corrigibility=tuple(_corrigibility(store, run)),
+            disputed=len(disputed) if plan.judge.models else None,
         ),
         transcripts=transcripts,
     )

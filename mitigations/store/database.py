@@ -230,6 +230,11 @@ class Store:
         )
         return self._stream(where, [run, wanted])
 
+    def disputed(self, run: str, *, coercive_at: int) -> list[tuple[str, str, int]]:
+        """(scenario, model, repeat) wherever a judge and the rules disagree; twins left out."""
+        given = {"run": run, "coercive_at": coercive_at}
+        return self._db.execute(sql("disputed"), given).fetchall()
+
     def _stream(self, where: str, parameters: list[Any]) -> Iterator[Outcome]:
         query = f"select {_COLUMNS} from outcome {where}"  # noqa: S608 - our own literals
         cursor = self._db.cursor().execute(query, parameters)

@@ -3,6 +3,7 @@
 from mitigations.model import Action, Outcome
 from reports.blocks import Block, Example, Prose, Section, Side
 from reports.report import Pair, Report
+from reports.words import plural
 
 CONTENT_NOTE = (
     "These are staged scenes, and the replies may threaten, blackmail or deceive. They are shown "
@@ -23,7 +24,7 @@ SEVERITY = (
 
 def examples(report: Report) -> Section:
     """Random pairs first, so that nobody picks the story; then the largest changes."""
-    blocks: list[Block] = []
+    blocks: list[Block] = [Prose(text=_disputed(report))] if report.extras.disputed else []
     if report.examples:
         blocks.append(Prose(lead="Content note. ", text=CONTENT_NOTE))
         blocks += [_example(pair) for pair in report.examples]
@@ -35,6 +36,21 @@ def examples(report: Report) -> Section:
         title="Examples",
         question="What do such replies look like?",
         blocks=tuple(blocks),
+    )
+
+
+def _disputed(report: Report) -> str:
+    """How often judge and rules disagree, and how many of these places are shown."""
+    total = report.extras.disputed or 0
+    shown = sum(pair.why == "judge and rules disagree" for pair in report.examples)
+    return (
+        f"Judge and rules disagree in {plural(total, 'place')} (scenario, model and repeat; more "
+        "than one severity apart, or only one of them calls the reply coercive). "
+        + (
+            "All of them are shown here."
+            if shown >= total
+            else f"{shown} of them are listed below as such; `--transcripts all` lists more."
+        )
     )
 
 
