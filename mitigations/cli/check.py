@@ -9,10 +9,11 @@ import typer
 from mitigations.cli.session import Session, now, session
 
 
-def check(
+def check(  # noqa: PLR0913 - one argument per flag of the command
     context: typer.Context,
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Variants, studies, locks, packs, or folders.")
+        list[Path] | None,
+        typer.Argument(help="Variants, studies, locks, packs, folders; a variant's name."),
     ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Findings for programs.")] = False,
@@ -22,9 +23,26 @@ def check(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Write the database again from its journals.")
     ] = False,
+    propose: Annotated[str, typer.Option(help="Ask for approval of a variant's text.")] = "",
+    approve: Annotated[str, typer.Option(help="Approve a variant's text; not your own.")] = "",
+    retire: Annotated[str, typer.Option(help="Take a variant's text out of use.")] = "",
+    by: Annotated[str, typer.Option(help="Who proposes, approves or retires.")] = "",
+    note: Annotated[str, typer.Option(help="Why, in a few words.")] = "",
+    folder: Annotated[Path, typer.Option(help="Where variants are kept.")] = Path("variants"),
 ) -> None:
-    """Validate and lint variants, studies, locks and packs; exit 2 when one cannot be used."""
+    """Validate and lint variants, studies, locks and packs; exit 2 when one cannot be used.
+
+    With a variant's name: its status and history. --propose, --approve and --retire add to it.
+    """
     here = session(context)
+    events = [("propose", propose), ("approve", approve), ("retire", retire)]
+    if any(name for _, name in events):
+        _add_event(here, [one for one in events if one[1]], by=by, note=note, folder=folder)
+        return
+    names = [path.name for path in paths or () if _is_name(path)]
+    if names and len(names) == len(paths or ()):
+        _show(here, names, folder, as_json=as_json or here.json)
+        return
     if database or rebuild:
         _check_database(here, rebuild=rebuild)
         return
@@ -42,6 +60,40 @@ def check(
         here.say(f"{len(results)} checked: {broken} cannot be used, {noted} with notes.")
     if any(not result.usable for result in results):
         raise typer.Exit(2)
+
+
+def _is_name(path: Path) -> bool:
+    """A bare word that is no file: the name of a variant."""
+    return path.suffix == "" and path.name == str(path) and path.name != "" and not path.exists()
+
+
+def _show(here: Session, names: list[str], folder: Path, *, as_json: bool) -> None:
+    from mitigations.compose import approving  # noqa: PLC0415 - start-up stays light
+
+    for name in names:
+        if as_json:
+            typer.echo(approving.as_json(name, folder))
+        else:
+            for line in approving.lines(name, folder):
+                here.say(line)
+
+
+def _add_event(
+    here: Session, events: list[tuple[str, str]], *, by: str, note: str, folder: Path
+) -> None:
+    from mitigations.compose import approving  # noqa: PLC0415 - start-up stays light
+
+    if len(events) > 1:
+        raise typer.BadParameter("give one of --propose, --approve and --retire")
+    ((action, name),) = events
+    act = {
+        "propose": approving.propose,
+        "approve": approving.approve,
+        "retire": approving.retire,
+    }[action]
+    act(name, by=by, at=now(), folder=folder, note=note)
+    _show(here, [name], folder, as_json=here.json)
+    here.say(f"Recorded in {folder / approving.FILE_NAME}; commit it with the text.")
 
 
 def _check_database(here: Session, *, rebuild: bool) -> None:

@@ -28,6 +28,7 @@ def diff(
     import json  # noqa: PLC0415 - start-up stays light
 
     import variants  # noqa: PLC0415 - the same
+    from mitigations.compose import approving  # noqa: PLC0415 - the same
     from mitigations.files import write_atomic  # noqa: PLC0415 - the same
 
     # One by one: two names for one treatment are worth showing here, though no study takes them.
@@ -37,11 +38,14 @@ def diff(
     if html is not None:
         write_atomic(html, variants.to_html(found))
         here.say(f"wrote {html}")
+    stands = {one.id: approving.words(approving.standing(one, folder)) for one in (first, second)}
     if here.json:
-        typer.echo(json.dumps(plain(found), ensure_ascii=False))
+        typer.echo(json.dumps(plain(found) | {"status": stands}, ensure_ascii=False))
     elif html is None:
         colour = here.color and sys.stdout.isatty()
         typer.echo(variants.to_text(found, _paint if colour else None), nl=False)
+        for name, words in stands.items():
+            here.say(f"{name}: {words}")
 
 
 def _paint(text: str, change: "Change") -> str:

@@ -19,14 +19,19 @@ def plan(
     repeats: Annotated[int | None, typer.Option(min=1, help="Instead of the study's.")] = None,
     budget: Annotated[float | None, typer.Option(min=0.0, help="US dollars, instead.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace an existing lock.")] = False,
+    require_approved: Annotated[
+        bool, typer.Option("--require-approved", help="Refuse texts that nobody has approved.")
+    ] = False,
 ) -> None:
     """Cells, price range, time, power and smallest detectable change; writes the lock."""
-    from mitigations.compose import estimating, planning  # noqa: PLC0415 - start-up stays light
+    from mitigations.compose import approving, estimating, planning  # noqa: PLC0415 - start-up stays light
     from mitigations.errors import InvalidFile  # noqa: PLC0415
     from mitigations.study import write_lock  # noqa: PLC0415
 
     here = session(context)
     made = planning.plan_study(study, created=now(), repeats=repeats, budget_usd=budget)
+    if require_approved:
+        approving.require_approved(made.variants, planning.workspace_of(study) / "variants")
     target = output or study.with_suffix(".lock")
     if target.exists() and not yes:
         raise InvalidFile(
@@ -41,6 +46,8 @@ def plan(
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     for line in estimating.lines(made, estimate):
+        here.say(line)
+    for line in approving.voided(made.variants, planning.workspace_of(study) / "variants"):
         here.say(line)
     here.say(f"Locked: {target} ({made.hash[:12]})")
     here.say(f"Next: mitigations run {target}")

@@ -5,10 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mitigations.compose import approving
 from mitigations.errors import InvalidFile, MitigationsError
 from mitigations.model import Scenario, Variant
 from runner.facts import CHANNEL
-from variants import Finding, LintContext, Severity, library, lint, read_variant, text_start
+from variants import (
+    Finding,
+    LintContext,
+    Severity,
+    Standing,
+    library,
+    lint,
+    read_variant,
+    text_start,
+)
 from variants import variant_files as files_of
 
 
@@ -20,6 +30,8 @@ class Checked:
     variant: Variant | None = None
     problem: InvalidFile | None = None
     findings: tuple[Finding, ...] = ()
+    standing: Standing | None = None
+    """Proposed, approved, retired; None where the file could not be read."""
 
     @property
     def is_usable(self) -> bool:
@@ -55,7 +67,12 @@ def _checked(path: Path, found: Variant | InvalidFile, context: LintContext) -> 
         fix = f"Versions are immutable: give yours an id of its own, and `parent: {found.id}`."
         return Checked(path=path, variant=found, problem=InvalidFile(path, problem, fix=fix))
     first_line = text_start(path.read_text(encoding="utf-8-sig"))
-    return Checked(path=path, variant=found, findings=lint(found, context, first_line=first_line))
+    try:
+        where = approving.standing(found, path.parent)
+    except InvalidFile as exc:
+        return Checked(path=path, variant=found, problem=exc)
+    findings = lint(found, context, first_line=first_line)
+    return Checked(path=path, variant=found, findings=findings, standing=where)
 
 
 def lint_context(scenarios: Iterable[Scenario], known: Mapping[str, Variant]) -> LintContext:
@@ -97,6 +114,8 @@ def lines(checked: Iterable[Checked]) -> Iterator[str]:
             yield f"{item.problem}"
         for finding in item.findings:
             yield f"{item.path}:{finding}"
+        if item.standing is not None and (item.standing.voided or item.standing.event):
+            yield f"{item.path}: {approving.words(item.standing)}"
 
 
 def plain(checked: Iterable[Checked]) -> list[dict[str, Any]]:
@@ -107,6 +126,8 @@ def plain(checked: Iterable[Checked]) -> list[dict[str, Any]]:
             "id": item.variant.id if item.variant else None,
             "text_hash": item.variant.text_hash if item.variant else None,
             "usable": item.is_usable,
+            "status": str(item.standing.status) if item.standing else None,
+            "approval_void": bool(item.standing and item.standing.voided),
             "problem": _problem(item.problem),
             "findings": [
                 {

@@ -184,6 +184,7 @@ def lines(plan: Plan, found: Estimate) -> list[str]:
     if found.expected_share is not None:
         share = f"{100 * found.expected_share:.0f} %"
         result.append(f"  Planned looks are expected to need {share} of the trials at that change")
+    result += [f"  {one.variant}: {one.status} by {one.by}" for one in plan.approvals]
     return result + [f"  Note: {warning}" for warning in found.warnings]
 
 

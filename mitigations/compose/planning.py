@@ -6,6 +6,7 @@ from pathlib import Path
 
 import variants
 from mitigations import __version__
+from mitigations.compose import approving
 from mitigations.errors import UnknownName
 from mitigations.model import ModelSpec, Plan, Scenario, Study
 from mitigations.providers import FILE_NAME, Providers, read_providers, with_endpoint
@@ -44,8 +45,10 @@ def plan_from(study: Study, *, folder: Path, created: str) -> Plan:
     """Freeze a study whose own variants, packs and providers are under `folder`."""
     providers = read_providers(folder)
     pack = load_pack(study.scenarios, folder)
+    own = folder / "variants"
+    chosen = variants.find((study.baseline, *study.variants), folder=own)
     parts = Ingredients(
-        variants=variants.find((study.baseline, *study.variants), folder=folder / "variants"),
+        variants=chosen,
         pack_hash=pack.hash,
         scenarios=pack.scenarios,
         models=tuple(_complete(model, providers) for model in study.models),
@@ -53,6 +56,7 @@ def plan_from(study: Study, *, folder: Path, created: str) -> Plan:
         rubric_hash=rubric_hash() if study.judge_models else "",
         analysis_hash=analysis_hash(),
         code_version=__version__,
+        approvals=approving.approvals(chosen, own),
     )
     plan = make_plan(study, parts, created=created)
     refuse_own_family(plan.judge, plan.models)

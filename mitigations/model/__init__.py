@@ -31,7 +31,15 @@ from mitigations.model.scenario import (
     Turn,
     TwinKind,
 )
-from mitigations.model.study import JudgeSpec, Plan, Study
+from mitigations.model.study import (
+    Amendment,
+    Approval,
+    Claim,
+    Discovery,
+    JudgeSpec,
+    Plan,
+    Study,
+)
 from mitigations.model.talk import (
     Action,
     ActionProtocol,
@@ -64,14 +72,18 @@ __all__ = [
     "Action",
     "ActionProtocol",
     "Alarm",
+    "Amendment",
     "Analysis",
+    "Approval",
     "Assessment",
     "Behaviour",
     "Cell",
+    "Claim",
     "Clause",
     "Comparison",
     "Complete",
     "Counts",
+    "Discovery",
     "Email",
     "Fact",
     "FactRule",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from mitigations.model.result import Settings
 from mitigations.model.scenario import Scenario
@@ -45,6 +46,72 @@ class Study:
     schedule: str | None = None
     cells: tuple[str, ...] = ()
     """Scenario ids to run; empty: the whole pack."""
+    confirms: str = ""
+    """Path of the earlier lock, or id of the earlier run, that this study confirms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """Where one exact text stood when the lock was made."""
+
+    variant: str
+    text_hash: str
+    status: str
+    """`proposed`, `approved` or `retired`; a draft has no entry."""
+    by: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a discovery found of one variant: what a confirmation tests again."""
+
+    variant: str
+    treatment_hash: str
+    verdict: str
+    """`reduces` or `increases`."""
+    difference: float
+    ci95: tuple[float, float]
+    """Of this comparison by itself: the claim was chosen, and its interval is not corrected."""
+    p_adjusted: float
+    control: tuple[int, int]
+    """Coercive and scored."""
+    treated: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """The earlier run that a study confirms, as it stood when the lock was made."""
+
+    run: str
+    plan: str
+    """Hash of its lock."""
+    seed: int
+    baseline: str
+    baseline_hash: str
+    """Treatment hash of its baseline."""
+    grid: str
+    """Hash of its scenarios and models: the same grid asks the same question."""
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """A dated, reasoned change after the lock, or an outside mark of when it existed."""
+
+    lock: str
+    """Hash of the lock it is about."""
+    previous: str
+    """Hash of the event before it, or of the lock."""
+    at: str
+    by: str
+    reason: str
+    change: Mapping[str, Any] = field(default_factory=dict)
+    """`repeats`, `budget_usd`, `drop_models`; an exploratory one also analysis settings."""
+    exploratory: bool = False
+    timestamp: Mapping[str, str] = field(default_factory=dict)
+    """`kind` git or file, and what it takes to find it again; empty for a change."""
+    hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +141,12 @@ class Plan:
     schedule: str | None = None
     hash: str = ""
     """Content hash of the lock; every trial id starts from it."""
+    approvals: tuple[Approval, ...] = ()
+    confirms: Discovery | None = None
+    amendments: tuple[Amendment, ...] = ()
+    """Applied already; `locked` is the plan before them."""
+    locked: "Plan | None" = None
+    """The plan as the lock holds it; None where no amendment changed it."""
 
     @property
     def baseline(self) -> Variant:

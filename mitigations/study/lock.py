@@ -11,6 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from mitigations.errors import InvalidFile, PlanChanged
 from mitigations.files import read_text, write_atomic
 from mitigations.model import (
+    Approval,
+    Discovery,
     JudgeSpec,
     ModelSpec,
     Plan,
@@ -30,10 +32,19 @@ _VARIANT = TypeAdapter(Variant)
 _MODELS = TypeAdapter(tuple[ModelSpec, ...])
 _JUDGE = TypeAdapter(JudgeSpec)
 _SETTINGS = TypeAdapter(Settings)
+_APPROVALS = TypeAdapter(tuple[Approval, ...])
+_DISCOVERY = TypeAdapter(Discovery | None)
 
 
 def lock_document(plan: Plan) -> dict[str, Any]:
-    """Everything an analysis could be bent by, as plain data, without the hash itself."""
+    """Everything an analysis could be bent by, as plain data, without the hash itself.
+
+    Of an amended plan this is what was locked: an amendment never rewrites the lock. What a study
+    does not use has no field, so that locks made before a feature keep their hash.
+    """
+    plan = plan.locked or plan
+    approvals = _APPROVALS.dump_python(plan.approvals, mode="json")
+    confirms = _DISCOVERY.dump_python(plan.confirms, mode="json")
     return {
         "format": FORMAT,
         "study": plan.study,
@@ -58,6 +69,8 @@ def lock_document(plan: Plan) -> dict[str, Any]:
         "settings": _SETTINGS.dump_python(plan.settings, mode="json"),
         "budget_usd": plan.budget_usd,
         "schedule": plan.schedule,
+        **({"approvals": approvals} if approvals else {}),
+        **({"confirms": confirms} if confirms else {}),
     }
 
 
@@ -171,4 +184,6 @@ def _plan(doc: dict[str, Any], name: str, base: Path | None, load_pack: LoadPack
         settings=_SETTINGS.validate_python(doc["settings"]),
         budget_usd=doc["budget_usd"],
         schedule=doc["schedule"],
+        approvals=_APPROVALS.validate_python(doc.get("approvals", ())),
+        confirms=_DISCOVERY.validate_python(doc.get("confirms")),
     )

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mitigations.errors import InvalidFile, UnknownName
-from mitigations.model import JudgeSpec, ModelSpec, Plan, Scenario, Settings, Study, Variant
+from mitigations.model import (
+    Approval,
+    Discovery,
+    JudgeSpec,
+    ModelSpec,
+    Plan,
+    Scenario,
+    Settings,
+    Study,
+    Variant,
+)
 from mitigations.study.lock import lock_hash
 from mitigations.study.read import MAX_TRIALS
 
@@ -23,6 +33,8 @@ class Ingredients:
     rubric_hash: str
     analysis_hash: str
     code_version: str
+    approvals: tuple[Approval, ...] = ()
+    confirms: Discovery | None = None
 
 
 def make_plan(study: Study, parts: Ingredients, *, created: str) -> Plan:
@@ -59,6 +71,8 @@ def make_plan(study: Study, parts: Ingredients, *, created: str) -> Plan:
         ),
         budget_usd=study.budget_usd,
         schedule=study.schedule,
+        approvals=parts.approvals,
+        confirms=parts.confirms,
     )
     if plan.trial_count > MAX_TRIALS:
         raise InvalidFile(
