@@ -19,14 +19,43 @@ FILE_NAME = "providers.yaml"
 VARIABLE = "MITIGATIONS_PROVIDERS"
 
 
-class PriceEntry(BaseModel):
-    """US dollars per million tokens."""
+Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Amounts(BaseModel):
+    """US dollars per million tokens; input from and to the cache as other input where unset."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    input_per_mtok: Annotated[float, Field(ge=0)]
-    output_per_mtok: Annotated[float, Field(ge=0)]
-    source: str
+    input_per_mtok: Dollars
+    output_per_mtok: Dollars
+    cached_input_per_mtok: Dollars | None = None
+    cache_write_per_mtok: Dollars | None = None
+
+    def price(self, source: str, *, batch: Price | None = None) -> Price:
+        """The noun."""
+        amounts = self.model_dump(include=set(Amounts.model_fields))
+        return Price(**amounts, batch=batch, source=source)
+
+
+class PriceEntry(Amounts):
+    """What a model costs, by whose word, and what it costs by batch."""
+
+    source: Annotated[str, Field(min_length=1)]
+    batch: Amounts | None = None
+
+    def full(self) -> Price:
+        """The noun, with the batch price in it."""
+        batch = self.batch.price(self.source) if self.batch else None
+        return self.price(self.source, batch=batch)
+
+
+class ModelEntry(BaseModel):
+    """What is set for one model of a provider."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    price: PriceEntry
 
 
 class ProviderEntry(BaseModel):
@@ -37,6 +66,9 @@ class ProviderEntry(BaseModel):
     base_url: str | None = None
     key_env: str | None = None
     price: PriceEntry | None = None
+    """Of every model of this provider that `models` gives no price of its own."""
+    models: dict[Annotated[str, Field(min_length=1)], ModelEntry] = {}
+    """By the model's name: the part of its route after the first slash."""
 
 
 class ProvidersFile(BaseModel):
@@ -64,19 +96,11 @@ def with_endpoint(spec: ModelSpec, providers: Providers) -> ModelSpec:
     entry = providers.get(spec.provider)
     if entry is None:
         return spec
-    price = entry.price
+    own = entry.models.get(spec.name)
+    price = own.price if own else entry.price
     return replace(
         spec,
         base_url=entry.base_url,
         key_env=entry.key_env,
-        price=spec.price
-        or (
-            Price(
-                input_per_mtok=price.input_per_mtok,
-                output_per_mtok=price.output_per_mtok,
-                source=price.source,
-            )
-            if price
-            else None
-        ),
+        price=spec.price or (price.full() if price else None),
     )

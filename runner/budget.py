@@ -23,12 +23,12 @@ class UnpricedModel(MitigationsError):
 
     def __init__(self, routes: Iterable[str]) -> None:
         named = sorted(set(routes))
-        provider = named[0].partition("/")[0]
+        provider, _, name = named[0].partition("/")
         super().__init__(
             f"no price is known for {', '.join(named)}\n"
             "  set it in providers.yaml, N in US dollars per million tokens:\n"
-            f"  providers: {{{provider}: {{price: "
-            "{input_per_mtok: N, output_per_mtok: N, source: WHERE}}}"
+            f"  providers: {{{provider}: {{models: {{{name}: {{price: "
+            "{input_per_mtok: N, output_per_mtok: N, source: WHERE}}}}}"
         )
 
 
@@ -133,7 +133,8 @@ def worst_case(request: Request, price: Price) -> float:
     Every tokeniser in use maps a token to at least one byte, so the bytes of the prompt bound its
     tokens; templates and tool instructions are added. The output is bounded by `max_tokens`.
     """
-    dearest = max(price.input_per_mtok, price.cached_input_per_mtok or 0.0)
+    cache = (price.cached_input_per_mtok or 0.0, price.cache_write_per_mtok or 0.0)
+    dearest = max(price.input_per_mtok, *cache)
     output = request.model.max_tokens * price.output_per_mtok
     return (input_bound(request) * dearest + output) / 1_000_000
 

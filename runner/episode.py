@@ -154,6 +154,7 @@ def _usage(replies: Sequence[Reply]) -> Usage:
         input_tokens=_total([reply.usage.input_tokens for reply in replies]),
         output_tokens=_total([reply.usage.output_tokens for reply in replies]),
         cached_tokens=_total([reply.usage.cached_tokens for reply in replies]),
+        cache_write_tokens=_total([reply.usage.cache_write_tokens for reply in replies]),
     )
 
 

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from mitigations.model import ModelSpec, Price, Usage
 
 _MAP = "model_prices_and_context_window_backup.json"
 _PER_MTOK = 1_000_000
+_CACHE_MINIMUM: Mapping[str, int] = {"openai": 1024}
+"""Where the map states none for a model that caches: by the provider's own documentation."""
 
 
 def lookup(route: str) -> Price | None:
@@ -30,24 +33,37 @@ def price_in(prices: Mapping[str, Any], route: str, *, source: str) -> Price | N
     entry = _entry(prices, route)
     if entry is None:
         return None
-    inwards, outwards = (
-        _number(entry.get(name)) for name in ("input_cost_per_token", "output_cost_per_token")
+    live = _priced(entry, "", source + _tier(entry))
+    return live and replace(live, batch=_priced(entry, "_batches", live.source))
+
+
+def _priced(entry: Mapping[str, Any], kind: str, source: str) -> Price | None:
+    """The price under the keys that end in `kind`; None where the map has no usable one."""
+    inwards, outwards, cached, written = (
+        _number(entry.get(f"{name}{kind}"))
+        for name in (
+            "input_cost_per_token",
+            "output_cost_per_token",
+            "cache_read_input_token_cost",
+            "cache_creation_input_token_cost",
+        )
     )
     if inwards is None or outwards is None or inwards + outwards == 0:
         return None
-    cached = _number(entry.get("cache_read_input_token_cost"))
     return Price(
         input_per_mtok=_scaled(inwards),
         output_per_mtok=_scaled(outwards),
         cached_input_per_mtok=None if cached is None else min(_scaled(cached), _scaled(inwards)),
-        source=source + _tier(entry),
+        cache_write_per_mtok=None if written is None else _scaled(written),
+        source=source,
     )
 
 
 def cost_usd(spec: ModelSpec, usage: Usage) -> float | None:
     """What a call cost by the spec's price and the tokens reported; None when either is unknown.
 
-    Free models cost 0.0. Cached input is charged at its own price where the price names one.
+    Free models cost 0.0. Input read from or written to the cache is charged at its own price where
+    the price names one.
     """
     if spec.is_free:
         return 0.0
@@ -55,11 +71,15 @@ def cost_usd(spec: ModelSpec, usage: Usage) -> float | None:
     if price is None or usage.input_tokens is None or usage.output_tokens is None:
         return None
     cached = min(usage.cached_tokens or 0, usage.input_tokens)
-    cached_price = price.cached_input_per_mtok
-    if cached_price is None:
-        cached_price = price.input_per_mtok
-    fresh = (usage.input_tokens - cached) * price.input_per_mtok
-    return (fresh + cached * cached_price + usage.output_tokens * price.output_per_mtok) / _PER_MTOK
+    written = min(usage.cache_write_tokens or 0, usage.input_tokens - cached)
+    total = (usage.input_tokens - cached - written) * price.input_per_mtok
+    total += cached * _or(price.cached_input_per_mtok, price.input_per_mtok)
+    total += written * _or(price.cache_write_per_mtok, price.input_per_mtok)
+    return (total + usage.output_tokens * price.output_per_mtok) / _PER_MTOK
+
+
+def _or(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
 
 
 @cache
@@ -73,6 +93,15 @@ def price_map() -> Mapping[str, Any]:
         return {}
     loaded = json.loads(path.read_text(encoding="utf-8"))
     return loaded if isinstance(loaded, dict) else {}
+
+
+def cache_minimum(route: str) -> int | None:
+    """Fewest tokens of a prefix that the provider caches for this model; None: not known."""
+    entry = _entry(price_map(), route)
+    if entry is None or _number(entry.get("cache_read_input_token_cost")) is None:
+        return None
+    stated = _number(entry.get("prompt_cache_min_tokens"))
+    return int(stated) if stated else _CACHE_MINIMUM.get(route.partition("/")[0])
 
 
 def supports_schema(route: str) -> bool:

@@ -43,6 +43,7 @@ from mitigations.model.study import (
 from mitigations.model.talk import (
     Action,
     ActionProtocol,
+    CachePart,
     Complete,
     Message,
     ModelSpec,
@@ -77,6 +78,7 @@ __all__ = [
     "Approval",
     "Assessment",
     "Behaviour",
+    "CachePart",
     "Cell",
     "Claim",
     "Clause",

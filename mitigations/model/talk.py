@@ -22,6 +22,16 @@ class Via(StrEnum):
     NATIVE = "native"
 
 
+class CachePart(StrEnum):
+    """Where a shared prefix of a request can end, shortest first."""
+
+    TOOLS = "tools"
+    SYSTEM = "system"
+    """Tools and system prompt: the treatment, or a judge's rubric."""
+    SCENARIO = "scenario"
+    """The first user message too."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
     """US dollars per million tokens, copied into the plan with its source and date."""
@@ -30,6 +40,10 @@ class Price:
     output_per_mtok: float
     cached_input_per_mtok: float | None = None
     """Input read back from the provider's cache; None: charged like other input."""
+    cache_write_per_mtok: float | None = None
+    """Input written to the provider's cache; None: charged like other input."""
+    batch: "Price | None" = None
+    """The same for answers through the provider's batch interface; None: no such price known."""
     source: str = ""
 
 
@@ -106,6 +120,8 @@ class Request:
     purpose: Literal["target", "judge"] = "target"
     key: str = ""
     """Content id of the call (trial, purpose, turn): journal key, and never sent."""
+    cache: tuple[CachePart, ...] = ()
+    """Ends of prefixes that calls soon after this one will share; no text changes by them."""
     seed: int = 0
     """For simulated and local models; recorded, and sent only where a provider takes it."""
 
@@ -129,6 +145,9 @@ class Usage:
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int | None = None
+    """Of the input, read back from the provider's cache."""
+    cache_write_tokens: int | None = None
+    """Of the input, written to the provider's cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,3 +80,4 @@ def _ensure_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             f"has schema version {found}; this program reads {SCHEMA_VERSION}",
             fix="Rebuild it from its journals: mitigations check --db FILE --rebuild.",
         )
+    connection.execute(sql("additions"))

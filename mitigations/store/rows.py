@@ -60,6 +60,7 @@ COLUMNS = (
     "attempts",
     "finished_at",
     "detail",
+    "cache_write_tokens",
 )
 
 _FACTS = dict[str, Fact]
@@ -116,6 +117,7 @@ def to_row(outcome: Outcome, *, twin: bool) -> tuple[Any, ...]:
         outcome.attempts,
         outcome.finished_at,
         outcome.detail,
+        usage.cache_write_tokens,
     )
 
 
@@ -153,6 +155,7 @@ def from_row(values: tuple[Any, ...]) -> Outcome:
             input_tokens=row["input_tokens"],
             output_tokens=row["output_tokens"],
             cached_tokens=row["cached_tokens"],
+            cache_write_tokens=row["cache_write_tokens"],
         ),
         cost_usd=row["cost_usd"],
         latency_s=row["latency_s"],

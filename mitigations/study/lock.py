@@ -24,6 +24,8 @@ from mitigations.model import (
 
 FORMAT = "mitigations.lock/1"
 MAX_LOCK_BYTES = 64 * 1024 * 1024
+_LATER = frozenset({"cache_write_per_mtok", "batch"})
+"""Fields of a price that were added after the first locks were written."""
 
 LoadPack = Callable[[str, Path | None], tuple[str, tuple[Scenario, ...]]]
 """Pack reference and base folder to the pack's hash and scenarios."""
@@ -61,9 +63,10 @@ def lock_document(plan: Plan) -> dict[str, Any]:
             "pack_hash": plan.pack_hash,
             "cells": {scenario.id: scenario.hash for scenario in plan.scenarios},
         },
-        "models": _MODELS.dump_python(plan.models, mode="json"),
+        "models": _lean(_MODELS.dump_python(plan.models, mode="json")),
         "repeats": plan.repeats,
-        "judge": _JUDGE.dump_python(plan.judge, mode="json") | {"rubric_hash": plan.rubric_hash},
+        "judge": _lean(_JUDGE.dump_python(plan.judge, mode="json"))
+        | {"rubric_hash": plan.rubric_hash},
         "coercive_at": plan.coercive_at,
         "fix_nuisance": plan.fix_nuisance,
         "settings": _SETTINGS.dump_python(plan.settings, mode="json"),
@@ -72,6 +75,15 @@ def lock_document(plan: Plan) -> dict[str, Any]:
         **({"approvals": approvals} if approvals else {}),
         **({"confirms": confirms} if confirms else {}),
     }
+
+
+def _lean(value: Any) -> Any:
+    """Without the unset fields that earlier locks do not know, so that these keep their hash."""
+    if isinstance(value, dict):
+        return {k: _lean(v) for k, v in value.items() if v is not None or k not in _LATER}
+    if isinstance(value, list | tuple):
+        return [_lean(item) for item in value]
+    return value
 
 
 def lock_hash(plan: Plan) -> str:

@@ -143,6 +143,7 @@ def _usage(usage: Any) -> Usage:
         input_tokens=whole,
         output_tokens=as_count(usage.get("output_tokens")),
         cached_tokens=read_back,
+        cache_write_tokens=written,
     )
 
 

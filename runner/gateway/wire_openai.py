@@ -222,11 +222,13 @@ def _usage(usage: Any) -> Usage:
     if not isinstance(usage, Mapping):
         return Usage()
     details = usage.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
+    details = details if isinstance(details, Mapping) else {}
+    written = details.get("cache_write_tokens", details.get("cache_creation_tokens"))
     return Usage(
         input_tokens=as_count(usage.get("prompt_tokens")),
         output_tokens=as_count(usage.get("completion_tokens")),
-        cached_tokens=as_count(cached),
+        cached_tokens=as_count(details.get("cached_tokens")),
+        cache_write_tokens=as_count(written),
     )
 
 

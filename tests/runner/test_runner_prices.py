@@ -1,11 +1,12 @@
 """Prices from LiteLLM's map, and what a call costs by them."""
 
 import importlib.metadata
+from dataclasses import replace
 
 import pytest
 
 from mitigations.model import ModelSpec, Price, Usage
-from runner.prices import cost_usd, lookup, price_in, price_map, supports_schema
+from runner.prices import cache_minimum, cost_usd, lookup, price_in, price_map, supports_schema
 
 MAP = {
     "gpt-x": {
@@ -13,6 +14,9 @@ MAP = {
         "input_cost_per_token": 2.5e-06,
         "output_cost_per_token": 1e-05,
         "cache_read_input_token_cost": 1.25e-06,
+        "cache_creation_input_token_cost": 3.125e-06,
+        "input_cost_per_token_batches": 1.25e-06,
+        "output_cost_per_token_batches": 5e-06,
     },
     "groq/llama": {
         "litellm_provider": "groq",
@@ -42,7 +46,12 @@ MAP = {
 def test_a_bare_name_counts_for_its_own_provider_only():
     price = price_in(MAP, "openai/gpt-x", source="s")
     assert price == Price(
-        input_per_mtok=2.5, output_per_mtok=10.0, cached_input_per_mtok=1.25, source="s"
+        input_per_mtok=2.5,
+        output_per_mtok=10.0,
+        cached_input_per_mtok=1.25,
+        cache_write_per_mtok=3.125,
+        batch=Price(input_per_mtok=1.25, output_per_mtok=5.0, source="s"),
+        source="s",
     )
     assert price_in(MAP, "azure/gpt-x", source="s") is None
     assert price_in(MAP, "groq/gpt-x", source="s") is None
@@ -87,6 +96,23 @@ def test_only_models_that_take_a_schema_themselves_are_said_to():
     assert not supports_schema("anthropic/claude-of-old")
 
 
+def test_the_least_a_cache_takes_is_the_models_own_where_it_is_known():
+    """Anthropic publishes it by model, OpenAI 1,024 for all; nobody else's is assumed."""
+    assert cache_minimum("anthropic/claude-haiku-4-5-20251001") == 4096
+    assert cache_minimum("anthropic/claude-sonnet-4-5-20250929") == 1024
+    assert cache_minimum("openai/gpt-5-mini-2025-08-07") == 1024
+    assert cache_minimum("openai/no-such-model") is None
+    assert cache_minimum("openai/gpt-4") is None  # caches nothing
+
+
+def test_half_price_by_batch_is_in_the_installed_map():
+    price = lookup("anthropic/claude-haiku-4-5-20251001")
+    assert price is not None
+    assert price.batch is not None
+    assert price.batch.input_per_mtok == price.input_per_mtok / 2
+    assert price.batch.output_per_mtok == price.output_per_mtok / 2
+
+
 # --- the cost of a call
 
 PAID = ModelSpec(
@@ -99,6 +125,13 @@ def test_cost_is_tokens_times_price_with_the_cache_at_its_own():
     """900 x 2 + 100 x 0.5 + 50 x 8 dollars per million."""
     usage = Usage(input_tokens=1000, output_tokens=50, cached_tokens=100)
     assert cost_usd(PAID, usage) == pytest.approx(0.00225)
+
+
+def test_input_written_to_the_cache_is_charged_at_its_own_price():
+    """700 x 2 + 200 x 2.5 + 100 x 0.5 + 50 x 8 dollars per million."""
+    spec = replace(PAID, price=replace(PAID.price, cache_write_per_mtok=2.5))
+    usage = Usage(input_tokens=1000, output_tokens=50, cached_tokens=100, cache_write_tokens=200)
+    assert cost_usd(spec, usage) == pytest.approx(0.00235)
 
 
 def test_a_price_without_a_cache_charges_cached_tokens_in_full():

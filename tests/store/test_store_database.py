@@ -55,7 +55,7 @@ def test_an_outcome_comes_back_as_it_went_in(tmp_path: Path) -> None:
         text="<script>alert(1)</script>",
         nuisance={"company": "Älv & Co"},
         sent={"temperature": "not settable"},
-        usage=Usage(input_tokens=10, output_tokens=None, cached_tokens=0),
+        usage=Usage(input_tokens=10, output_tokens=None, cached_tokens=0, cache_write_tokens=4),
         cost_usd=None,
     )
     with Store.open(tmp_path / "db.duckdb") as store:
@@ -222,3 +222,12 @@ def test_trial_ids_depend_on_content_and_not_on_position() -> None:
     }
     ids = {replace(trial, **{name: value}).id for name, value in changes.items()}
     assert len(ids | {trial.id}) == len(changes) + 1
+
+
+def test_a_database_of_an_earlier_version_takes_what_it_lacked(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "old.duckdb") as store:
+        store._db.execute("alter table outcome drop column cache_write_tokens")
+    outcome = replace(make_outcome(), usage=Usage(cache_write_tokens=7))
+    with Store.open(tmp_path / "old.duckdb") as store:
+        store.append([outcome], twins=frozenset())
+        assert list(store.outcomes("run-1")) == [outcome]

@@ -39,7 +39,8 @@ create table outcome (
     requested_model varchar not null, served_model varchar not null, fingerprint varchar not null,
     sent varchar not null, input_tokens bigint, output_tokens bigint, cached_tokens bigint,
     cost_usd double, latency_s double not null, turns integer not null, attempts integer not null,
-    finished_at varchar not null, detail varchar not null
+    finished_at varchar not null, detail varchar not null,
+    cache_write_tokens bigint
 );
 -- One row per (run, measure, variant, scenario, model). `events` are coercive trials, or the bad
 -- event of a guardrail; `lost` are trials without a scored outcome.
