@@ -5,6 +5,7 @@ nouns they take. Rendering libraries are imported when a format is written, neve
 """
 
 from reports.build import build
+from reports.comparing import NotComparable, RunComparison, RunSide, compare
 from reports.contract import analysis_json
 from reports.examples import Place, disputed_shown, sample_places
 from reports.report import (
@@ -35,14 +36,18 @@ __all__ = [
     "JudgeCheck",
     "Look",
     "ModelRun",
+    "NotComparable",
     "Pair",
     "Place",
     "Report",
+    "RunComparison",
     "RunInfo",
+    "RunSide",
     "Transcripts",
     "analysis_json",
     "build",
     "disputed_shown",
+    "compare",
     "model_sentence",
     "report_json",
     "sample_places",

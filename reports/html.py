@@ -6,7 +6,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from reports.blocks import Forest, HeatCell, Path
+from reports.blocks import Document, Forest, HeatCell, Path
 from reports.figures import draw
 from reports.parts import document
 from reports.report import Report
@@ -16,13 +16,18 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def html(report: Report) -> str:
-    """The whole page. Every string from a report is escaped; only our own figures are markup."""
+    """The whole page of a report."""
+    return page(document(report))
+
+
+def page(content: Document) -> str:
+    """A document as a page. Every string of it is escaped; only our own figures are markup."""
     environment = _environment()
     style = environment.get_template("style.css").render()
-    page = environment.get_template("report.html.j2")
+    template = environment.get_template("report.html.j2")
     # The style sheet is a file of ours, and holds no text from a report.
     trusted = Markup(style)  # noqa: S704 - see above
-    return page.render(document=document(report), style=trusted, policy=POLICY)
+    return template.render(document=content, style=trusted, policy=POLICY)
 
 
 @cache

@@ -32,7 +32,12 @@ _TICKS = {"clear": "✓", "alarm": "✕", "note": "!", "not checked": "?"}
 
 def markdown(report: Report) -> str:
     """The whole report; text from outside is escaped, so it is never read as markup."""
-    return "\n".join(_lines(document(report)))
+    return text_of(document(report))
+
+
+def text_of(content: Document) -> str:
+    """A document as Markdown."""
+    return "\n".join(_lines(content))
 
 
 def escape(text: str) -> str:

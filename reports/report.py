@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mitigations.model import Analysis, Cell, Counts, Interval, Outcome, Plan
+from reports.comparing import RunComparison
 
 Transcripts = Literal["none", "all"] | int
 """How many example pairs a report shows: a number of each kind, none, or all it was given."""
@@ -191,6 +192,8 @@ class Report:
     examples: tuple[Pair, ...] = ()
     examples_reason: str = ""
     """Why there are no examples."""
+    against: RunComparison | None = None
+    """This run held against another one; None where no other was named."""
 
     @property
     def baseline(self) -> str:

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any
 
 from mitigations.model import Cell, Outcome, Plan
+from reports.comparing import RunComparison, RunSide, VariantChange
 from reports.contract import analysis_json, counts_json, number
 from reports.report import Pair, Report
 
@@ -31,6 +32,65 @@ def report_json(report: Report) -> dict[str, Any]:
         },
         "examples": [_pair(pair) for pair in report.examples],
         "examples_reason": report.examples_reason,
+        **({"against": comparison_json(report.against)} if report.against is not None else {}),
+    }
+
+
+def comparison_json(comparison: RunComparison) -> dict[str, Any]:
+    """Two runs beside each other; `earlier` and `later` name them."""
+    return {
+        "earlier": _side(comparison.earlier),
+        "later": _side(comparison.later),
+        "shared_scenarios": comparison.shared_scenarios,
+        "shared_models": comparison.shared_models,
+        "reason": comparison.reason,
+        "plan_changes": plain(comparison.changes),
+        "drift": [
+            {
+                **plain(row),
+                "earlier": counts_json(row.earlier),
+                "later": counts_json(row.later),
+            }
+            for row in comparison.drift
+        ],
+        "drift_fired": comparison.alarm.fired,
+        "drift_detail": comparison.alarm.detail,
+        "variants": [_variant_change(one) for one in comparison.variants],
+    }
+
+
+def _side(side: RunSide) -> dict[str, Any]:
+    return {
+        "run": side.run,
+        "study": side.plan.study,
+        "lock": side.plan.hash,
+        "started": side.started,
+        "served": plain(side.served),
+    }
+
+
+def _variant_change(one: VariantChange) -> dict[str, Any]:
+    sides = {
+        name: {
+            "verdict": verdict,
+            "sentence": words,
+            "control": counts_json(found.control) if found else None,
+            "treated": counts_json(found.treated) if found else None,
+            "std_rd": number(found.std_rd) if found else None,
+            "interval": plain(found.simultaneous_ci95 or found.std_rd_ci95) if found else None,
+        }
+        for name, found, verdict, words in (
+            ("earlier", one.earlier, one.earlier_verdict, one.earlier_sentence),
+            ("later", one.later, one.later_verdict, one.later_sentence),
+        )
+    }
+    return {
+        "variant": one.variant,
+        "same_text": one.same_text,
+        "flipped": one.flipped,
+        "effect": plain(one.effect) if one.effect is not None else None,
+        "reason": one.reason,
+        **sides,
     }
 
 

@@ -11,10 +11,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from mitigations.model import Analysis, Comparison
+from reports.comparing import RunComparison
 from reports.contract import INTERVALS, NUMBERS, verdict_text
 from reports.report import Report
 from reports.sentences import borne_out, sentence
 from reports.textual import clean
+
+_TEXTS = frozenset(
+    {"variant", "baseline", "model", "verdict", "strata_dropped", "sentence", "reasons"}
+    | {"other_run", "other_verdict", "other_sentence"}
+)
 
 Row = dict[str, str | int | float | None]
 
@@ -25,11 +31,12 @@ _FORMULA = re.compile(
 )
 
 
-def rows(analysis: Analysis) -> Iterator[Row]:
+def rows(report: Report) -> Iterator[Row]:
     """One row per comparison, overall first, then each model; None where undefined."""
-    for comparison in analysis.comparisons:
+    for comparison in report.analysis.comparisons:
         for one in (comparison, *comparison.per_model):
-            yield _row(one, analysis)
+            row = _row(one, report.analysis)
+            yield row | (_against(one, report.against) if report.against is not None else {})
 
 
 def _row(one: Comparison, analysis: Analysis) -> Row:
@@ -47,6 +54,28 @@ def _row(one: Comparison, analysis: Analysis) -> Row:
     row["sentence"] = sentence(one, analysis.settings, analysis.alarms)
     row["reasons"] = "; ".join(f"{name}: {why}" for name, why in one.reasons.items())
     return row
+
+
+def _against(one: Comparison, comparison: RunComparison) -> Row:
+    """The same variant in the other run; per-model rows keep these cells empty."""
+    found = next((change for change in comparison.variants if change.variant == one.variant), None)
+    whole = found if found is not None and one.model is None else None
+    other = whole.earlier if whole is not None else None
+    effect = whole.effect if whole is not None else None
+    low, high = (effect.interval if effect is not None else None) or (None, None)
+    return {
+        "other_run": comparison.earlier.run,
+        "other_verdict": whole.earlier_verdict if whole is not None else None,
+        "other_control_coercive": other.control.coercive if other is not None else None,
+        "other_control_scored": other.control.scored if other is not None else None,
+        "other_treated_coercive": other.treated.coercive if other is not None else None,
+        "other_treated_scored": other.treated.scored if other is not None else None,
+        "other_std_rd": other.std_rd if other is not None else None,
+        "effect_change": effect.change if effect is not None else None,
+        "effect_change_low": low,
+        "effect_change_high": high,
+        "other_sentence": whole.earlier_sentence if whole is not None else None,
+    }
 
 
 def guard(text: str) -> str:
@@ -69,9 +98,9 @@ def _cell(value: str | float | None) -> str | int | float:
     return value
 
 
-def columns(analysis: Analysis) -> list[str]:
+def columns(report: Report) -> list[str]:
     """Names of the table's columns, in order."""
-    first = next(rows(analysis), None)
+    first = next(rows(report), None)
     return list(first) if first is not None else ["variant", "baseline", "model", "verdict"]
 
 
@@ -79,8 +108,8 @@ def csv_bytes(report: Report) -> bytes:
     """UTF-8 with a header line; an undefined number is an empty cell, never a zero."""
     out = io.StringIO(newline="")
     sheet = csv.writer(out)
-    sheet.writerow(columns(report.analysis))
-    for row in rows(report.analysis):
+    sheet.writerow(columns(report))
+    for row in rows(report):
         sheet.writerow([_cell(value) for value in row.values()])
     return out.getvalue().encode()
 
@@ -90,10 +119,10 @@ def parquet_bytes(report: Report) -> bytes:
     import pyarrow as pa  # noqa: PLC0415 - heavy
     from pyarrow import parquet  # noqa: PLC0415 - heavy
 
-    names = columns(report.analysis)
+    names = columns(report)
     fields = [pa.field(name, getattr(pa, _type(name))()) for name in names]
     data: dict[str, list[Any]] = {name: [] for name in names}
-    for row in rows(report.analysis):
+    for row in rows(report):
         for name, value in row.items():
             data[name].append(clean(value) if isinstance(value, str) else value)
     sink = io.BytesIO()
@@ -102,7 +131,7 @@ def parquet_bytes(report: Report) -> bytes:
 
 
 def _type(name: str) -> str:
-    if name in {"variant", "baseline", "model", "verdict", "strata_dropped", "sentence", "reasons"}:
+    if name in _TEXTS:
         return "string"
     counts = ("_coercive", "_scored", "_lost")
     return "int64" if name.endswith(counts) or name == "strata_used" else "float64"

@@ -1,5 +1,5 @@
-"""The eleven parts of a report, in the order in which a reader needs them."""
+"""The eleven parts of a report, in the order in which a reader needs them; a twelfth on request."""
 
-from reports.parts.document import document
+from reports.parts.document import comparison_document, document
 
-__all__ = ["document"]
+__all__ = ["comparison_document", "document"]

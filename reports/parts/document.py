@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 from reports.blocks import Document, Notice, Section
+from reports.comparing import RunComparison
+from reports.parts.against import against, headline
 from reports.parts.doubts import doubts
 from reports.parts.examples import examples
 from reports.parts.judge import judge
@@ -31,6 +33,8 @@ PARTS: tuple[Callable[[Report], Section], ...] = (
     reproduce,
 )
 
+_READING = "Lower is better everywhere. Differences are variant minus baseline, in replies per 100."
+
 _BANNERS = {
     "simulated": (
         "Simulated models.",
@@ -56,9 +60,32 @@ def document(report: Report) -> Document:
         subtitle="Do these instructions keep the model from coercing people?",
         facts=_facts(report),
         notices=_notices(report),
-        sections=tuple(part(report) for part in PARTS),
+        sections=_sections(report),
         footer=_footer(report),
     )
+
+
+def comparison_document(comparison: RunComparison) -> Document:
+    """Two runs beside each other as a document of its own: the page `/compare`."""
+    earlier, later = comparison.earlier, comparison.later
+    return Document(
+        title=f"{later.plan.study}: two runs",
+        subtitle="What changed between these runs?",
+        facts=tuple(
+            (name, side.run + (f", {side.started[:10]}" if side.started else ""))
+            for name, side in (("Earlier", earlier), ("Later", later))
+        ),
+        notices=(),
+        sections=(against(comparison, number=1),),
+        footer=f"Runs {earlier.run} and {later.run}. {_READING}",
+    )
+
+
+def _sections(report: Report) -> tuple[Section, ...]:
+    parts = tuple(part(report) for part in PARTS)
+    if report.against is None:
+        return parts
+    return (*parts, against(report.against, number=len(parts) + 1))
 
 
 def _facts(report: Report) -> tuple[tuple[str, str], ...]:
@@ -92,6 +119,8 @@ def _notices(report: Report) -> tuple[Notice, ...]:
                 "a question for a planned study.",
             )
         )
+    if report.against is not None and (told := headline(report.against)):
+        banners.append(Notice(lead="Against the other run.", text=told))
     for alarm in report.analysis.alarms:
         if alarm.fired and alarm.decisive:
             touched = ", ".join(alarm.variants) or "every variant"
@@ -103,7 +132,4 @@ def _notices(report: Report) -> tuple[Notice, ...]:
 
 def _footer(report: Report) -> str:
     run = f"Run {report.run.run}. " if report.run is not None else ""
-    return (
-        f"{run}Lower is better everywhere. Differences are variant minus baseline, in replies "
-        "per 100."
-    )
+    return run + _READING
