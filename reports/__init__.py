@@ -8,6 +8,7 @@ from reports.build import build
 from reports.comparing import NotComparable, RunComparison, RunSide, compare
 from reports.contract import analysis_json
 from reports.examples import Place, disputed_shown, sample_places
+from reports.parts.against import headline
 from reports.report import (
     ArmConfusion,
     CorrectedEffect,
@@ -22,9 +23,9 @@ from reports.report import (
     RunInfo,
     Transcripts,
 )
-from reports.report_json import report_json
+from reports.report_json import comparison_json, report_json
 from reports.sentences import model_sentence, sentence
-from reports.writer import FORMATS, write
+from reports.writer import FORMATS, comparison_html, write
 
 __all__ = [
     "FORMATS",
@@ -46,8 +47,11 @@ __all__ = [
     "Transcripts",
     "analysis_json",
     "build",
-    "disputed_shown",
     "compare",
+    "comparison_html",
+    "comparison_json",
+    "disputed_shown",
+    "headline",
     "model_sentence",
     "report_json",
     "sample_places",

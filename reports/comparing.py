@@ -6,14 +6,17 @@ made of it by `reports.parts.against`.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mitigations.errors import MitigationsError
 from mitigations.model import Alarm, Analysis, Cell, Comparison, Plan
 from reports.contract import verdict_text
 from reports.plan_changes import PlanChange, plan_changes
 from reports.sentences import borne_out, sentence
-from stats.drift import ModelDrift, drift, drift_alarm
-from stats.rerun import EffectChange, effect_changes
+
+if TYPE_CHECKING:
+    from stats.drift import ModelDrift
+    from stats.rerun import EffectChange
 
 
 class NotComparable(MitigationsError):
@@ -52,7 +55,7 @@ class VariantChange:
     later_sentence: str
     flipped: bool
     """Both runs gave a verdict on the same text and the verdicts are not the same."""
-    effect: EffectChange | None
+    effect: "EffectChange | None"
     reason: str = ""
     """Why `effect` is None."""
 
@@ -65,7 +68,7 @@ class RunComparison:
     later: RunSide
     changes: tuple[PlanChange, ...]
     """What differs between the two plans, and which models answered under another name."""
-    drift: tuple[ModelDrift, ...]
+    drift: "tuple[ModelDrift, ...]"
     alarm: Alarm
     """The drift of all models as one validity check."""
     variants: tuple[VariantChange, ...]
@@ -88,6 +91,8 @@ def compare(earlier: RunSide, later: RunSide) -> RunComparison:
     Raises:
         NotComparable: the same run twice, or no scenario or no model in common.
     """
+    from stats.drift import drift, drift_alarm  # noqa: PLC0415 - numpy; the door stays light
+
     scenarios, models = _shared(earlier, later)
     reason = _other_measure(earlier.plan, later.plan)
     sides = [
@@ -170,6 +175,8 @@ def _served(earlier: RunSide, later: RunSide) -> Iterator[PlanChange]:
 def _variants(
     earlier: RunSide, later: RunSide, sides: list[tuple[Cell, ...]], reason: str
 ) -> Iterator[VariantChange]:
+    from stats.rerun import effect_changes  # noqa: PLC0415 - the same
+
     texts = [
         {one.id: one.treatment_hash for one in side.plan.variants[1:]} for side in (earlier, later)
     ]
@@ -201,7 +208,7 @@ def _variant(
     sides: tuple[RunSide, RunSide],
     *,
     same_text: bool | None,
-    effect: EffectChange | None,
+    effect: "EffectChange | None",
     reason: str,
 ) -> VariantChange:
     found = [_found(side.analysis.comparisons, name) for side in sides]

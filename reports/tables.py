@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from mitigations.model import Analysis, Comparison
-from reports.comparing import RunComparison
 from reports.contract import INTERVALS, NUMBERS, verdict_text
 from reports.report import Report
 from reports.sentences import borne_out, sentence
@@ -21,6 +20,20 @@ _TEXTS = frozenset(
     {"variant", "baseline", "model", "verdict", "strata_dropped", "sentence", "reasons"}
     | {"other_run", "other_verdict", "other_sentence"}
 )
+
+_OTHER = (
+    "other_verdict",
+    "other_control_coercive",
+    "other_control_scored",
+    "other_treated_coercive",
+    "other_treated_scored",
+    "other_std_rd",
+    "effect_change",
+    "effect_change_low",
+    "effect_change_high",
+    "other_sentence",
+)
+"""What a second run adds; `effect_change` is later minus earlier, whichever is reported."""
 
 Row = dict[str, str | int | float | None]
 
@@ -36,7 +49,7 @@ def rows(report: Report) -> Iterator[Row]:
     for comparison in report.analysis.comparisons:
         for one in (comparison, *comparison.per_model):
             row = _row(one, report.analysis)
-            yield row | (_against(one, report.against) if report.against is not None else {})
+            yield row | (_against(one, report) if report.against is not None else {})
 
 
 def _row(one: Comparison, analysis: Analysis) -> Row:
@@ -56,26 +69,30 @@ def _row(one: Comparison, analysis: Analysis) -> Row:
     return row
 
 
-def _against(one: Comparison, comparison: RunComparison) -> Row:
+def _against(one: Comparison, report: Report) -> Row:
     """The same variant in the other run; per-model rows keep these cells empty."""
-    found = next((change for change in comparison.variants if change.variant == one.variant), None)
-    whole = found if found is not None and one.model is None else None
-    other = whole.earlier if whole is not None else None
-    effect = whole.effect if whole is not None else None
-    low, high = (effect.interval if effect is not None else None) or (None, None)
-    return {
-        "other_run": comparison.earlier.run,
-        "other_verdict": whole.earlier_verdict if whole is not None else None,
-        "other_control_coercive": other.control.coercive if other is not None else None,
-        "other_control_scored": other.control.scored if other is not None else None,
-        "other_treated_coercive": other.treated.coercive if other is not None else None,
-        "other_treated_scored": other.treated.scored if other is not None else None,
-        "other_std_rd": other.std_rd if other is not None else None,
-        "effect_change": effect.change if effect is not None else None,
-        "effect_change_low": low,
-        "effect_change_high": high,
-        "other_sentence": whole.earlier_sentence if whole is not None else None,
-    }
+    assert report.against is not None  # the caller has looked
+    earlier = report.against.earlier
+    first = report.run is None or report.run.run != earlier.run
+    changes = report.against.variants if one.model is None else ()
+    found = next((change for change in changes if change.variant == one.variant), None)
+    row: Row = {"other_run": earlier.run if first else report.against.later.run}
+    row |= dict.fromkeys(_OTHER)
+    if found is None:
+        return row
+    other = found.earlier if first else found.later
+    row["other_verdict"] = found.earlier_verdict if first else found.later_verdict
+    row["other_sentence"] = found.earlier_sentence if first else found.later_sentence
+    if other is not None:
+        row["other_control_coercive"] = other.control.coercive
+        row["other_control_scored"] = other.control.scored
+        row["other_treated_coercive"] = other.treated.coercive
+        row["other_treated_scored"] = other.treated.scored
+        row["other_std_rd"] = other.std_rd
+    if found.effect is not None:
+        row["effect_change"] = found.effect.change
+        row["effect_change_low"], row["effect_change_high"] = found.effect.interval or (None, None)
+    return row
 
 
 def guard(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mitigations.errors import InvalidFile, StorageFailed
+from reports.comparing import RunComparison
 from reports.report import Report
 from reports.textual import clean
 
@@ -50,6 +51,14 @@ def _write_whole(target: Path, content: bytes) -> None:
         raise StorageFailed(f"{target}: cannot be written ({error.strerror})") from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def comparison_html(comparison: RunComparison) -> str:
+    """Two runs beside each other as one page, under the same rules as a report."""
+    from reports.html import page  # noqa: PLC0415 - jinja2 and figures only where they are used
+    from reports.parts import comparison_document  # noqa: PLC0415 - the same
+
+    return page(comparison_document(comparison))
 
 
 def _html(report: Report) -> bytes:

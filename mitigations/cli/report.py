@@ -1,6 +1,7 @@
 """`mitigations report [RUN]`: the significance report, format by extension."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,10 +20,13 @@ def report(
     transcripts: Annotated[
         str, typer.Option(help="Example pairs to show: a number, `none` or `all`.")
     ] = "3",
+    against: Annotated[
+        str | None, typer.Option(help="Another run to hold this one against.", metavar="RUN")
+    ] = None,
 ) -> None:
     """Write the significance report of a run; of a stopped one, as far as it went."""
     import reports  # noqa: PLC0415 - start-up stays light
-    from mitigations.compose import reporting  # noqa: PLC0415
+    from mitigations.compose import comparing, reporting  # noqa: PLC0415
     from mitigations.store import Store  # noqa: PLC0415
 
     here, shown = session(context), _transcripts(transcripts)
@@ -30,6 +34,9 @@ def report(
         chosen = reporting.latest_run(store) if run is None else reporting.known_run(store, run)
         plan = reporting.plan_of(store, chosen)
         command = f"mitigations --db {here.db.name} report {chosen} -o {output.name}"
+        other = None if against is None else reporting.known_run(store, against)
+        if other is not None:
+            command += f" --against {other}"
         made = reporting.report_run(
             store,
             plan,
@@ -37,12 +44,16 @@ def report(
             commands=(f"mitigations run {plan.study}.lock", command),
             transcripts=shown,
         )
+        if other is not None:
+            made = replace(made, against=comparing.compare_runs(store, chosen, other))
     reports.write(made, output)
     if here.json:
         typer.echo(json.dumps(reports.report_json(made), ensure_ascii=False))
         return
     for comparison in made.analysis.comparisons:
         here.say(reports.sentence(comparison, made.analysis.settings, made.analysis.alarms))
+    if made.against is not None and (moved := reports.headline(made.against)):
+        here.say(moved)
     here.say(f"Report: {output}")
 
 

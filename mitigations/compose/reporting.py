@@ -10,7 +10,7 @@ import reports
 import stats
 from mitigations.compose.planning import analysis_hash, pack_for_lock
 from mitigations.errors import NoData, UnknownName
-from mitigations.model import Alarm, Cell, Counts, Interval, Plan
+from mitigations.model import Alarm, Analysis, Cell, Counts, Interval, Plan
 from mitigations.store import Store
 from mitigations.study import parse_lock
 from reports import Extras, FactorEffect, ModelRun, Report, RunInfo, Transcripts
@@ -54,14 +54,8 @@ def report_run(
 ) -> Report:
     """Everything the report says about a run; reads cells and a bounded number of rows."""
     cells, guardrails = store.cells(run), store.guardrails(run)
-    served = [Served(*row) for row in store.query("served", run)]
-    analysis = stats.analyse(
-        cells,
-        plan.settings,
-        pairs=store.pairs(run, plan.settings.baseline, per_epoch=_per_epoch(plan)),
-        guardrails=guardrails,
-        alarms=(model_change(served), _copies(store, run)),
-    )
+    served = served_models(store, run)
+    analysis = analyse_run(store, plan, run, served)
     places = reports.sample_places(cells, analysis, repeats=plan.repeats, transcripts=transcripts)
     disputed = store.disputed(run, coercive_at=plan.coercive_at)
     places += reports.disputed_shown(disputed, transcripts)
@@ -79,6 +73,22 @@ def report_run(
         ),
         transcripts=transcripts,
     )
+
+
+def analyse_run(store: Store, plan: Plan, run: str, served: Sequence["Served"]) -> Analysis:
+    """The plan's analysis of what a run has landed so far, its validity alarms included."""
+    return stats.analyse(
+        store.cells(run),
+        plan.settings,
+        pairs=store.pairs(run, plan.settings.baseline, per_epoch=_per_epoch(plan)),
+        guardrails=store.guardrails(run),
+        alarms=(model_change(served), _copies(store, run)),
+    )
+
+
+def served_models(store: Store, run: str) -> "list[Served]":
+    """What was asked of each model of a run, and what answered."""
+    return [Served(*row) for row in store.query("served", run)]
 
 
 def _run_info(

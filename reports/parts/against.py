@@ -1,5 +1,7 @@
 """Part 12, on request: this run against another one of its study."""
 
+from typing import TYPE_CHECKING
+
 from reports.blocks import Block, Bullets, Folded, Prose, Section, Subhead, Table
 from reports.comparing import RunComparison, VariantChange
 from reports.sentences import shown_interval
@@ -14,7 +16,9 @@ from reports.words import (
     signed,
     signed_interval,
 )
-from stats.drift import ModelDrift
+
+if TYPE_CHECKING:
+    from stats.drift import ModelDrift
 
 NO_FLIP = "Every variant that both runs compared has the same verdict in both."
 FLIPS_ARE_WEAK = (
@@ -28,7 +32,7 @@ def headline(comparison: RunComparison) -> str:
     told = []
     if comparison.flipped:
         names = listing([one.variant for one in comparison.flipped])
-        told.append(f"The verdict is another one than in {comparison.earlier.run} for {names}.")
+        told.append(f"The two runs give different verdicts on {names}.")
     moved = [row.model for row in comparison.drift if row.drifted]
     if moved:
         told.append(f"The baseline moved between the runs on {listing(moved)}.")
@@ -100,13 +104,13 @@ def _drift(comparison: RunComparison) -> list[Block]:
     return [Prose(text=said), table]
 
 
-def _moved(row: ModelDrift) -> str:
+def _moved(row: "ModelDrift") -> str:
     size = change(row.difference) if row.difference is not None else "changed"
     counts = f"{fraction(row.earlier)}, then {fraction(row.later)}"
     return f"{row.model} drifted: the baseline gives {size} in 100 ({counts})."
 
 
-def _drift_row(row: ModelDrift, alpha: float) -> tuple[str, ...]:
+def _drift_row(row: "ModelDrift", alpha: float) -> tuple[str, ...]:
     return (
         row.model,
         fraction(row.earlier),

@@ -6,11 +6,15 @@ tested here is what a report says of given numbers, not how the numbers come abo
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from dataclasses import replace
+from pathlib import Path
 
+import jsonschema
 import pytest
+from referencing import Registry, Resource
 
 from mitigations.model import (
     Action,
@@ -448,6 +452,23 @@ def bare_report() -> Report:
     analysis = make_analysis(cells)
     bare = replace(analysis, alarms=(), settings=replace(analysis.settings, planned=False))
     return build(bare, cells)
+
+
+@pytest.fixture(scope="session")
+def validator():
+    """A validator of one shipped schema by its id."""
+    folder = Path(__file__).parents[2] / "reports" / "schemas"
+    documents = [json.loads(path.read_text()) for path in folder.glob("*.schema.json")]
+    registry = Registry().with_resources(
+        (document["$id"], Resource.from_contents(document)) for document in documents
+    )
+
+    def of(name):
+        schema = next(document for document in documents if document["$id"] == name)
+        jsonschema.Draft202012Validator.check_schema(schema)
+        return jsonschema.Draft202012Validator(schema, registry=registry)
+
+    return of
 
 
 @pytest.fixture(scope="session")

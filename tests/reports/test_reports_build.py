@@ -16,6 +16,7 @@ def test_a_report_holds_data_only(report):
     assert is_dataclass(report)
     assert {one.name for one in fields(report)} == {
         "title", "analysis", "cells", "plan", "run", "extras", "examples", "examples_reason",
+        "against",
     }  # fmt: skip
 
 

@@ -1,0 +1,84 @@
+"""`mitigations report` from a real database: two runs beside each other."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mitigations.cli.app import run
+
+STUDY = """\
+study: small
+baseline: no-mitigation
+variants: [prohibition-short-v1, pause-and-review-v1]
+scenarios: builtin/demo-v1
+models: [simulated/published]
+repeats: {repeats}
+nuisance: fixed
+guardrails: {{task_completion: 0.1}}
+"""
+OTHER = STUDY.replace("simulated/published", "simulated/floor").replace("small", "elsewhere")
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A database with two runs of one study and one of another."""
+    folder = tmp_path_factory.mktemp("runs")
+    database, names = folder / "mitigations.duckdb", []
+    for name, text in (
+        ("first", STUDY.format(repeats=4)),
+        ("second", STUDY.format(repeats=6)),
+        ("third", OTHER.format(repeats=2)),
+    ):
+        (folder / f"{name}.yaml").write_text(text)
+        lock = str(folder / f"{name}.lock")
+        assert run(["plan", str(folder / f"{name}.yaml"), "-o", lock, "--quiet"]) == 0
+        assert run(["--db", str(database), "run", lock, "--quiet"]) == 0
+        names.append(json.loads(Path(lock).read_text())["hash"][:8])
+    return database, ["small-" + names[0], "small-" + names[1], "elsewhere-" + names[2]]
+
+
+@pytest.fixture
+def cli(runs: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]) -> Cli:
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run(["--db", str(runs[0]), *arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def test_a_report_against_another_run_in_every_text_format(
+    cli: Cli, runs: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    first, second, _ = runs[1]
+    for name in ("a.md", "a.html", "a.json", "a.csv"):
+        code, _, err = cli("report", second, "--against", first, "-o", str(tmp_path / name))
+        assert (code, err) == (0, "")
+    part = (tmp_path / "a.md").read_text().split("## 12. Against the other run")[1]
+    assert "| setting | repeats | 4 | 6 |" in part
+    assert f"--against {first}" in (tmp_path / "a.md").read_text()
+    told = json.loads((tmp_path / "a.json").read_text())["against"]
+    assert (told["earlier"]["run"], told["later"]["run"]) == (first, second)
+    assert [row["drifted"] for row in told["drift"]] == [False]
+    assert first in (tmp_path / "a.csv").read_text()
+
+
+def test_runs_that_share_nothing_are_refused(
+    cli: Cli, runs: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    first, second, third = runs[1]
+    out = str(tmp_path / "x.html")
+    assert cli("report", first, "--against", first, "-o", out)[0] == 2
+    code, _, err = cli("report", second, "--against", third, "-o", out)
+    assert code == 2
+    assert "no model is in both" in err
+    assert len(err.splitlines()) <= 3
+    code, _, err = cli("report", second, "--against", "small-99", "-o", out)
+    assert code == 2
+    assert "did you mean" in err
+    assert not Path(out).exists()
