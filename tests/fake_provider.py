@@ -249,12 +249,14 @@ class FakeProvider:
         burst: float = 1.0,
         switch_after: int | None = None,
         record: bool = True,
+        arrived: Callable[[Seen, int], None] | None = None,
     ) -> None:
         self.faults = dict(faults or {})
         self.seed, self.script, self.latency_s = seed, script, latency_s
         self.retry_after_s = retry_after_s
         self.requests_per_s, self.burst = requests_per_s, burst
         self.switch_after, self.record = switch_after, record
+        self.on_arrival = arrived
         self.requests: list[Seen] = []
         self.count = 0
         self.statuses: Counter[int] = Counter()
@@ -332,6 +334,8 @@ class FakeProvider:
             self.requests.append(seen)
         if fault is not None:
             self.struck[fault] += 1
+        if self.on_arrival is not None:
+            self.on_arrival(seen, number)
         if self.latency_s:
             await asyncio.sleep(self.latency_s)
         if fault is Fault.RESET:

@@ -9,7 +9,9 @@ from mitigations.errors import ModelUnavailable
 from mitigations.model import Plan, Reply, Request, Scenario, Trial, Variant
 from mitigations.providers import Providers, with_endpoint
 from runner.budget import Budget
+from runner.caching import Marks
 from runner.gateway import Gateway
+from runner.leading import Leaders
 from runner.local import LocalModels
 from runner.simulated import SimulatedModels
 
@@ -33,8 +35,12 @@ class Calls:
         self._under_way: dict[str, Known] = {}
         self._simulated = SimulatedModels(self._known)
         self._stack = AsyncExitStack()
+        self._plan, self._leaders = plan, Leaders()
+        self._marks: Marks | None = None
 
     async def __aenter__(self) -> Self:
+        # Which prefixes are worth caching takes a composition of the plan: not for mere checks.
+        self._marks = Marks(self._plan)
         self._stack.push_async_callback(self._gateway.close)
         await self._stack.enter_async_context(self._local)
         return self
@@ -57,7 +63,10 @@ class Calls:
             placed = await self._local.spec(spec, prompt=prompt)
         else:
             placed = self._placed[spec.route]
-        reply = await self._gateway.complete(replace(request, model=placed))
+        if self._marks is not None:
+            request = self._marks.mark(request, self._known(request.key)[0].id)
+        asked = replace(request, model=placed)
+        reply = await self._leaders.complete(asked, self._gateway.complete)
         reason = self._gateway.blocked.get(spec.route)
         if reason is not None:
             # Nothing more can be answered until a person acts: a row for each call would be lost.

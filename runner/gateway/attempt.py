@@ -7,7 +7,7 @@ from typing import Any
 
 from mitigations.model import Action, Reply, ReplyStatus, Request, Usage
 from runner import prices
-from runner.gateway import exceptions, faults, wire_anthropic, wire_openai
+from runner.gateway import exceptions, faults, wire_anthropic, wire_cache, wire_openai
 from runner.gateway.classify import Classified, Parts, classify, parse_json
 from runner.gateway.clients import Lines
 from runner.gateway.faults import Fault, FaultKind
@@ -56,10 +56,15 @@ def render(request: Request, route: Route) -> dict[str, Any]:
     """The parameters of the call in the client's format."""
     if route.client is Client.ANTHROPIC:
         structured = prices.supports_schema(request.model.route)
-        return wire_anthropic.render(request, model=route.model, structured=structured)
-    hosted = route.client is Client.OPENAI and request.model.base_url is None
-    limit = "max_completion_tokens" if hosted else "max_tokens"
-    return wire_openai.render(request, model=route.model, limit_name=limit)
+        parameters = wire_anthropic.render(request, model=route.model, structured=structured)
+        return wire_cache.mark_messages(parameters, request.cache)
+    hosted = request.model.base_url is None
+    limit = "max_completion_tokens" if hosted and route.client is Client.OPENAI else "max_tokens"
+    parameters = wire_openai.render(request, model=route.model, limit_name=limit)
+    if route.wire is Client.ANTHROPIC:
+        return wire_cache.mark_chat(parameters, request.cache)
+    key = wire_cache.routing_key(request) if route.wire is Client.OPENAI and hosted else None
+    return parameters if key is None else {**parameters, "prompt_cache_key": key}
 
 
 def _outcome(
