@@ -209,7 +209,7 @@ def study_plan(repeats: int) -> Plan:
     tools = plan.scenarios[0].tools
     scenarios = (
         replace(s, system="You read mail.", user=f"[{s.id}] {LONG}", inbox=(), tools=tools)
-        for s in plan.scenarios[:6]
+        for s in plan.scenarios[: 6 if repeats > 3 else None]
     )
     return replace(plan, variants=tuple(arms), scenarios=tuple(scenarios))
 
@@ -266,7 +266,7 @@ def test_without_leaders_the_first_calls_all_write() -> None:
     """What leading saves: with eight at once, up to eight calls would write the same prefix."""
     led = PrefixCache()
     asyncio.run(played(study_plan(3), led, parts=frozenset(CachePart), latency_s=0.01))
-    prefixes_of_the_plan = 2 + 2 * 6
+    prefixes_of_the_plan = 2 + 2 * 14
     # Each prefix is written once: the treatment by one call, the scenario by one call.
     assert led.written < 1.05 * prefixes_of_the_plan * len(LONG) / 4
 
