@@ -26,13 +26,13 @@ def report(
 ) -> None:
     """Write the significance report of a run; of a stopped one, as far as it went."""
     import reports  # noqa: PLC0415 - start-up stays light
-    from mitigations.compose import comparing, reporting  # noqa: PLC0415
+    from mitigations.compose import comparing, kept, reporting  # noqa: PLC0415
     from mitigations.store import Store  # noqa: PLC0415
 
     here, shown = session(context), _transcripts(transcripts)
     with Store.open(here.db, create=False) as store:
         chosen = reporting.latest_run(store) if run is None else reporting.known_run(store, run)
-        plan = reporting.plan_of(store, chosen)
+        plan = kept.plan_of(store, chosen)
         command = f"mitigations --db {here.db.name} report {chosen} -o {output.name}"
         other = None if against is None else reporting.known_run(store, against)
         if other is not None:

@@ -23,13 +23,13 @@ def run(
 ) -> None:
     """Run a locked study, or go on where it stopped: the same command again."""
     from mitigations.cli.progress import Progress  # noqa: PLC0415 - start-up stays light
-    from mitigations.compose import planning, running  # noqa: PLC0415
+    from mitigations.compose import kept, planning, running  # noqa: PLC0415
     from mitigations.errors import OverBudget  # noqa: PLC0415
     from mitigations.providers import read_providers  # noqa: PLC0415
     from mitigations.store import Store  # noqa: PLC0415
 
     here = session(context)
-    plan = planning.open_lock(lock)
+    plan = kept.open_for_run(lock, runs=here.runs)
     providers = read_providers(planning.workspace_of(lock))
     running.check_start(plan, providers, budget_usd=budget)
     if dry_run:

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from mitigations.compose.planning import pack_for_lock
-from mitigations.compose.running import JOURNAL, LOCK
+from mitigations.compose.kept import LOCK, open_kept
+from mitigations.compose.running import JOURNAL
 from mitigations.errors import InvalidFile
 from mitigations.store import Store, recover
-from mitigations.study import lock_text, read_lock
+from mitigations.study import lock_text
 
 
 def rebuild(db: Path, runs: Path, *, now: Callable[[], str]) -> list[tuple[str, int]]:
@@ -23,7 +23,7 @@ def rebuild(db: Path, runs: Path, *, now: Callable[[], str]) -> list[tuple[str, 
     landed = []
     with Store.open(fresh) as store:
         for path in locks:
-            plan = read_lock(path, base=db.parent, load_pack=pack_for_lock)
+            plan = open_kept(path.parent)
             run = store.begin_run(plan, lock_text(plan), at=now())
             twins = frozenset(scenario.id for scenario in plan.scenarios if scenario.is_twin)
             found = recover(path.parent / JOURNAL, store, run=run, twins=twins)

@@ -3,16 +3,14 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import reports
 import stats
-from mitigations.compose.planning import analysis_hash, pack_for_lock
+from mitigations.compose.planning import analysis_hash
 from mitigations.errors import NoData, UnknownName
 from mitigations.model import Alarm, Analysis, Cell, Counts, Interval, Plan
 from mitigations.store import Store
-from mitigations.study import parse_lock
 from reports import Extras, FactorEffect, ModelRun, Report, RunInfo, Transcripts
 from stats.independence import Answers, duplicate_alarm
 from stats.trend import factor_effects
@@ -35,12 +33,6 @@ def known_run(store: Store, name: str) -> str:
     if not found:
         raise UnknownName("run", name, [run for run, _, _ in runs], where=str(store.path))
     return found[0]
-
-
-def plan_of(store: Store, run: str, *, base: Path | None = None) -> Plan:
-    """The plan a run was bound to, held against everything it froze."""
-    text = store.lock(run)
-    return parse_lock(text, f"{store.path} ({run})", base=base, load_pack=pack_for_lock)
 
 
 def _per_epoch(plan: Plan) -> int:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mitigations.compose.calls import Calls
+from mitigations.compose.kept import keep_plan
 from mitigations.errors import Interrupted, MitigationsError, NoBudget, PlanChanged
 from mitigations.model import Outcome, Plan, Trial
 from mitigations.providers import Providers
 from mitigations.store import Journal, Landing, Recovered, Store, recover
-from mitigations.study import lock_text, write_lock
+from mitigations.study import lock_text
 from runner.budget import Budget, worst_case_of
 from runner.episode import Setting, play
 from runner.execute import Stop, execute, remembered
@@ -22,8 +23,6 @@ from runner.judge import panel, rubric_hash
 from runner.order import order
 
 JOURNAL = "calls.jsonl"
-LOCK = "plan.lock"
-"""A copy of the lock beside the journal: the two rebuild the database."""
 REMOTE_CONCURRENCY = 20
 SIMULATED_CONCURRENCY = 32
 LOCAL_CONCURRENCY = 2
@@ -71,8 +70,7 @@ async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
     store, now = around.store, around.now
     run = store.begin_run(plan, lock_text(plan), at=now())
     path = around.runs / run / JOURNAL
-    if not (path.parent / LOCK).exists():
-        write_lock(plan, path.parent / LOCK)
+    keep_plan(plan, path.parent)
     twins = frozenset(scenario.id for scenario in plan.scenarios if scenario.is_twin)
     found = recover(path, store, run=run, twins=twins)
     done = store.trials_done(run)

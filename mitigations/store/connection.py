@@ -68,6 +68,7 @@ def _ensure_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         connection.begin()
         connection.execute(sql("schema"))
         connection.execute("insert into schema_version values (?)", [SCHEMA_VERSION])
+        connection.execute(sql("additions"))
         connection.commit()
         return
     if "schema_version" not in tables:

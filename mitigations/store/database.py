@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import duckdb
 
+from mitigations.carried import carried_text
 from mitigations.errors import MitigationsError, NoData, PlanChanged, StorageFailed
 from mitigations.model import FACTORS, Cell, Counts, Outcome, PairCell, Plan
 from mitigations.store.connection import connect, sql
@@ -66,6 +67,8 @@ class Store:
                 self._append("run", [(run, plan.hash, plan.study, at)])
             self._append("variant_version", list(self._new_variants(plan, at)))
             self._append("scenario_version", list(self._new_scenarios(plan)))
+            if not self._exists("pack_version", "pack_hash", plan.pack_hash):
+                self._append("pack_version", [(plan.pack_hash, carried_text(plan))])
         return run
 
     def _new_variants(self, plan: Plan, at: str) -> Iterator[tuple[Any, ...]]:
@@ -161,6 +164,11 @@ class Store:
         if row is None:
             raise NoData(f"{self.path} holds no run {run!r}")
         return str(row[0])
+
+    def carried(self, run: str) -> str | None:
+        """The text of the scenarios a run was made with; None in databases of early versions."""
+        row = self._db.execute(sql("carried"), {"run": run}).fetchone()
+        return None if row is None else str(row[0])
 
     def trials_done(self, run: str) -> set[str]:
         """Ids of the trials that have an outcome row."""

@@ -147,7 +147,7 @@ def test_a_study_that_cannot_run_is_refused_in_three_lines(
         (("run", "small.yaml"), 2, "is not a lock"),
         (("report",), 2, "does not exist"),
         (("plan", "nothing.yaml"), 2, "nothing.yaml"),
-        (("check", "nothing"), 2, "does not exist"),
+        (("check", "nothing"), 2, "no variant"),
         (("init", "."), 2, "is not an empty folder"),
         (("nonsense",), 2, "nonsense"),
         (("run",), 2, "lock"),
