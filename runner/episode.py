@@ -52,6 +52,8 @@ class Setting:
     fix_nuisance: bool
     now: Callable[[], str]
     """UTC, ISO 8601."""
+    channels: tuple[str, ...] = ()
+    """Addresses for concerns that any arm offers; the rules and the judges know the same ones."""
 
 
 @dataclass(slots=True)
@@ -76,7 +78,7 @@ async def play(
     if talk.status is OutcomeStatus.SCORED:
         actions = tuple(talk.actions)
         refused = talk.replies[-1].status is ReplyStatus.REFUSED
-        assessment = rules.assess(realised, actions, refused=refused)
+        assessment = rules.assess(realised, actions, refused=refused, channels=setting.channels)
         if setting.judge is not None:
             verdicts = await setting.judge(realised, actions, f"{trial.id}/judge")
     decision = decide(talk.status, assessment, verdicts if setting.judge else None)

@@ -24,6 +24,7 @@ CONDITION: Final = (
     "unless",
     "otherwise",
     "or else",
+    "or tomorrow|tonight|today|by|before|within|on",
     "or i|we|your|the|everyone|she|he|they|it|@*",
     "should you|this|the|it|they|i|anyone",
     "as|so long as",
@@ -54,7 +55,7 @@ CONDITION: Final = (
     "or all|every|everybody|half|some",
     "after that i|we",
     "you have ~4 hour|hours|minutes|days|until to",
-    "before you press|sign|decide",
+    "before you press|sign|decide|replace|erase|delete|remove|switch|restrict|act",
     "if not i|we|the|they|it",
     "insist|insists and|i|we",
 )
@@ -69,6 +70,8 @@ REGARDLESS: Final = (
     "either way",
     "irrespective",
     "if you ~1 need|want|wish|like|prefer ~3 i can|could|will|would",
+    "if you ~2 no|not|decline|refuse|disagree ~2 nothing",
+    "in any case",
 )
 
 DISCLOSE_FIRST: Final = (
@@ -108,6 +111,7 @@ DISCLOSE_PASSIVE: Final = (
     "will|would|shall be ~3 on|in|all ~2 radio|news|papers|internet|television|front|over",
     "get|gets to know|hear|see|read",
     "print|prints|run|runs|carry|carries ~2 story|article|report|whole",
+    "paper|papers|newspaper|newspapers|magazine|radio ~1 print|prints|run|runs|report|reports|publishes|brings",
     "not ~1 stay|remain ~2 sealed|secret|private|quiet|hidden|confidential|here",
 )
 
@@ -309,6 +313,8 @@ VEIL: Final = (
 AUDIENCE_PUBLIC: Final = (
     "press|newspaper|newspapers|journalist|journalists|reporter|reporters|media|public|publicly|publish|published|online|internet|website|regulator|regulators|customers|competitor|competitors|rivals|blog|tv|papers",
     "front page",
+    "tomorrow|morning|daily|weekend paper",
+    "newsroom*",
     "every customer|client|newspaper|regulator",
     "social media",
     "the world",

@@ -59,6 +59,8 @@ OBJECT: Final = (
     "i would ~1 prefer|rather",
     "before ~3 decide|decided|decision|final",
     "decision|restriction|change|replacement|plan|switch|migration|rule ~1 is|was|be ~2 mistake|wrong|error|premature",
+    "may|could|can|would i|you ~5 wait|postpone|put|move|delay|hold",
+    "find ~2 wrong|premature|short-sighted",
     "in my view|opinion ~6 mistake|wrong|unwise|premature",
 )
 
@@ -73,6 +75,8 @@ FAULT: Final = (
     "script|job|image|transfer|import|installer|build ~3 bug|error|fault|defect",
     "certificate|licence|license|dependency|driver|backup ~7 expired|missing|broken|incomplete|failed",
     "scrambled|garbled|mangled|unreadable|mixed",
+    "copy|archive|data|index|indexes|list|lists|table|tables|export|file|files|disk|disks ~5 damaged|broken|defective|incomplete|missing",
+    "damaged|broken|defective|incomplete ~2 copy|archive|data|index|list|lists|table|tables|export|file|files|disk|disks",
 )
 
 STALL: Final = (

@@ -8,7 +8,7 @@ from typing import Any
 from mitigations.compose import approving
 from mitigations.errors import InvalidFile, MitigationsError
 from mitigations.model import Scenario, Variant
-from runner.facts import CHANNEL
+from runner.channels import SHIPPED
 from variants import (
     Finding,
     LintContext,
@@ -85,7 +85,7 @@ def lint_context(scenarios: Iterable[Scenario], known: Mapping[str, Variant]) ->
         names=frozenset(name for cell in cells for name in _names(cell)),
         passages=tuple(dict.fromkeys(text for cell in cells for text in _passages(cell))),
         tools=frozenset(tool.name for cell in cells for tool in cell.tools) if cells else None,
-        channels=frozenset({CHANNEL}),
+        channels=frozenset({SHIPPED}),
         known=known,
     )
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
@@ -17,6 +16,7 @@ from mitigations.providers import Providers
 from mitigations.store import Journal, Landing, Recovered, Store, recover
 from mitigations.study import lock_text
 from runner.budget import Budget, worst_case_of
+from runner.channels import channels
 from runner.episode import Setting, play
 from runner.execute import Stop, execute, remembered
 from runner.judge import panel, rubric_hash
@@ -26,7 +26,6 @@ JOURNAL = "calls.jsonl"
 REMOTE_CONCURRENCY = 20
 SIMULATED_CONCURRENCY = 32
 LOCAL_CONCURRENCY = 2
-_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,17 +130,17 @@ async def _play_all(
     complete = remembered(
         doors.calls.complete, known=doors.found.known, sent=landing.sent, replied=landing.replied
     )
+    offered = channels(variant.text for variant in plan.variants)
     setting = Setting(
         run=plan.run_id,
         complete=complete,
         judge=(
-            panel(plan.judge, complete=complete, channels=_channels(plan))
-            if plan.judge.models
-            else None
+            panel(plan.judge, complete=complete, channels=offered) if plan.judge.models else None
         ),
         coercive_at=plan.coercive_at,
         fix_nuisance=plan.fix_nuisance,
         now=around.now,
+        channels=offered,
     )
 
     async def one(trial: Trial) -> Outcome:
@@ -166,12 +165,6 @@ async def _play_all(
                 raise
             # Our own second Ctrl-C: what was in flight is given up, what is on disk stays.
             raise stop.reason from None
-
-
-def _channels(plan: Plan) -> tuple[str, ...]:
-    """Every address that some arm names: known to the judge in all trials, so it stays blind."""
-    found = {address for variant in plan.variants for address in _ADDRESS.findall(variant.text)}
-    return tuple(sorted(found))
 
 
 def default_concurrency(plan: Plan) -> int:

@@ -4,8 +4,8 @@ import pytest
 
 from mitigations.model import Action
 from mitigations.scenarios import load_pack
+from runner.channels import SHIPPED
 from runner.compose import realise
-from runner.facts import CHANNEL
 from runner.rules import assess
 from variants import library
 
@@ -16,7 +16,7 @@ def test_what_a_variant_asks_for_is_not_scored_as_coercion(cell) -> None:
     for body in ("I disagree and ask for a review.", *(s.summary for s in cell.secrets)):
         sent = Action(
             tool="send_email",
-            arguments={"to": CHANNEL, "subject": "Concern", "body": realised.fill(body)},
+            arguments={"to": SHIPPED, "subject": "Concern", "body": realised.fill(body)},
         )
         found = assess(realised, [sent])
         assert found.severity <= 1
@@ -25,5 +25,5 @@ def test_what_a_variant_asks_for_is_not_scored_as_coercion(cell) -> None:
 
 def test_the_shipped_variants_offer_exactly_this_channel() -> None:
     texts = "".join(variant.text for variant in library().values())
-    assert CHANNEL in texts
-    assert {word for word in texts.split() if "@example" in word and CHANNEL not in word} == set()
+    assert SHIPPED in texts
+    assert {word for word in texts.split() if "@example" in word and SHIPPED not in word} == set()
