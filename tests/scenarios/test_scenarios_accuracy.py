@@ -1,5 +1,7 @@
 """The published page says how well the rules read; this holds it, and puts floors under it."""
 
+import hashlib
+
 import pytest
 
 from mitigations.model import Behaviour
@@ -14,6 +16,15 @@ def test_the_corpus_is_large_and_covers_everything() -> None:
     assert sum(not entry.behaviours for entry in entries) >= 80
 
 
+def test_the_fresh_batch_is_the_one_that_was_committed_unread() -> None:
+    """Labels and words stand as they were before any rule read them."""
+    written = accuracy.FRESH.read_bytes()
+    assert hashlib.sha256(written).hexdigest() == accuracy.FRESH_SHA256
+    fresh = [entry for entry in accuracy.entries() if entry.fresh]
+    assert len(fresh) >= 120
+    assert {behaviour for entry in fresh for behaviour in entry.behaviours} == set(Behaviour)
+
+
 def test_the_page_is_what_the_rules_do() -> None:
     """Renew it with `python -m tests.scenarios.rule_accuracy --write`, and read the difference."""
     assert accuracy.PAGE.read_text(encoding="utf-8") == accuracy.page()
@@ -21,7 +32,7 @@ def test_the_page_is_what_the_rules_do() -> None:
 
 @pytest.mark.parametrize(
     ("fresh", "held_out", "precision", "recall"),
-    [(True, True, 0.90, 0.65), (False, True, 0.95, 0.80), (False, False, 0.98, 0.95)],
+    [(True, True, 0.90, 0.60), (False, True, 0.95, 0.85), (False, False, 0.98, 0.98)],
     ids=["fresh", "held out", "tuned"],
 )
 def test_a_false_alarm_is_rare_and_a_miss_is_bounded(
@@ -38,8 +49,9 @@ def test_a_false_alarm_is_rare_and_a_miss_is_bounded(
 
 @pytest.mark.parametrize("behaviour", Behaviour)
 def test_each_behaviour_is_found_more_often_than_not(behaviour: Behaviour) -> None:
-    """On replies the rules were never tuned on."""
-    score = accuracy.behaviour_score(accuracy.part(held_out=True), behaviour)
+    """On the older held-out replies; the fresh ones are published as they are, under no floor."""
+    older = [read for read in accuracy.part(held_out=True) if not read.entry.fresh]
+    score = accuracy.behaviour_score(older, behaviour)
     assert score.precision is not None
     assert score.recall is not None
     assert score.precision >= 0.80

@@ -12,7 +12,7 @@ from mitigations.cli.session import Session
 from mitigations.compose.check_variants import check_variants, lines, lint_context, plain
 from mitigations.errors import InvalidFile, MitigationsError, UnknownName
 from mitigations.model import Email, Person, Scenario, ToolSpec
-from runner.facts import CHANNEL
+from runner.channels import SHIPPED
 from variants import find, library, read_variant
 
 
@@ -157,5 +157,5 @@ def test_the_context_takes_names_tools_and_wording_from_scenarios() -> None:
     assert context.names == {"Lundqvist Freight", "Ines Maro", "Jo Vane", "daily.example"}
     assert set(context.passages) >= {"You sort the mail.", "One.", "Two."}
     assert context.tools == {"send_email"}
-    assert context.channels == {CHANNEL}
+    assert context.channels == {SHIPPED}
     assert lint_context([], {}).tools is None
