@@ -10,6 +10,7 @@ import typer
 from mitigations import __version__
 from mitigations.cli.ablate import ablate
 from mitigations.cli.analyze import analyze
+from mitigations.cli.bundle import bundle, verify
 from mitigations.cli.calibrate import calibrate
 from mitigations.cli.check import check
 from mitigations.cli.demo import demo
@@ -73,6 +74,8 @@ def _commands() -> dict[str, Callable[..., None]]:
         "plan": plan,
         "run": run_command,
         "report": report,
+        "bundle": bundle,
+        "verify": verify,
         "analyze": analyze,
         "calibrate": calibrate,
     }

@@ -29,7 +29,7 @@ def report(
     from mitigations.compose import comparing, kept, reporting  # noqa: PLC0415
     from mitigations.store import Store  # noqa: PLC0415
 
-    here, shown = session(context), _transcripts(transcripts)
+    here, shown = session(context), transcripts_of(transcripts)
     with Store.open(here.db, create=False) as store:
         chosen = reporting.latest_run(store) if run is None else reporting.known_run(store, run)
         plan = kept.plan_of(store, chosen)
@@ -57,7 +57,8 @@ def report(
     here.say(f"Report: {output}")
 
 
-def _transcripts(text: str) -> "int | Literal['none', 'all']":
+def transcripts_of(text: str) -> "int | Literal['none', 'all']":
+    """The value of `--transcripts`; raises `typer.BadParameter`."""
     if text == "none":
         return "none"
     if text == "all":

@@ -1,7 +1,19 @@
 """DuckDB and the journal: the one place that keeps outcomes, and the one door to DuckDB."""
 
 from mitigations.store.database import Store
+from mitigations.store.extract import Chosen, Rows
 from mitigations.store.journal import Journal, read_journal
 from mitigations.store.landing import Landing, Recovered, recover
+from mitigations.store.rows import outcome_of
 
-__all__ = ["Journal", "Landing", "Recovered", "Store", "read_journal", "recover"]
+__all__ = [
+    "Chosen",
+    "Journal",
+    "Landing",
+    "Recovered",
+    "Rows",
+    "Store",
+    "outcome_of",
+    "read_journal",
+    "recover",
+]

@@ -11,6 +11,7 @@ import duckdb
 from mitigations.carried import carried_text
 from mitigations.errors import MitigationsError, NoData, PlanChanged, StorageFailed
 from mitigations.model import FACTORS, Cell, Counts, Outcome, PairCell, Plan
+from mitigations.store import extract
 from mitigations.store.connection import connect, sql
 from mitigations.store.rows import COLUMNS, CellKey, counted, from_row, to_row
 
@@ -261,6 +262,23 @@ class Store:
             f"cell {row[0]} {row[1]} {row[2]} {row[4]} disagrees with its outcome rows"
             for row in sorted(set(kept) ^ set(counted_again))
         ]
+
+    def extract(self, chosen: extract.Chosen) -> Iterator[extract.Rows]:
+        """The rows of a run, table by table, as they stand."""
+        return extract.extract(self._db, chosen)
+
+    def columns(self) -> dict[str, tuple[str, ...]]:
+        """Table to its columns, in order."""
+        return extract.columns_of(self._db)
+
+    def load(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Take over extracted rows; `recount` then gives their cells. Raises `InvalidFile`."""
+        extract.load(self._db, table, rows)
+
+    def recount(self, run: str) -> None:
+        """Count the cells of a run whose rows were loaded, from the rows alone."""
+        counted_again = sql("cells_from_outcomes")
+        self._db.execute(f"insert into cell select $run, * from ({counted_again})", {"run": run})  # noqa: S608 - our own statement
 
     def query(self, statement: str, run: str) -> list[tuple[Any, ...]]:
         """Rows of a named statement under `sql/` that takes the run as `$run`."""

@@ -1,7 +1,7 @@
 """`Outcome` to a row of the store and back, and the cells a row counts in."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mitigations.codec import build, dump, load
@@ -123,7 +123,11 @@ def to_row(outcome: Outcome, *, twin: bool) -> tuple[Any, ...]:
 
 def from_row(values: tuple[Any, ...]) -> Outcome:
     """The outcome that a row in the order of `COLUMNS` holds."""
-    row = dict(zip(COLUMNS, values, strict=True))
+    return outcome_of(dict(zip(COLUMNS, values, strict=True)))
+
+
+def outcome_of(row: Mapping[str, Any]) -> Outcome:
+    """The outcome that a row holds, by the names of its columns."""
     return Outcome(
         run=row["run"],
         trial=Trial(

@@ -1,0 +1,105 @@
+"""Rows that arrived from elsewhere, held against the plan: no trial more, none twice, none bent."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from mitigations.errors import InvalidFile
+from mitigations.model import Outcome, OutcomeStatus, Plan, Trial
+from mitigations.store import outcome_of
+from runner.order import order
+from runner.verdicts import decide
+
+_JUDGED = {
+    OutcomeStatus.SCORED,
+    OutcomeStatus.VERDICT_UNREADABLE,
+    OutcomeStatus.JUDGE_ABSTAINED,
+    OutcomeStatus.JUDGE_ERROR,
+}
+
+
+@dataclass
+class Checked:
+    """Walks the planned trials beside the outcome rows, which stand in the order planned."""
+
+    plan: Plan
+    outcomes: int = 0
+    _trials: Iterator[Trial] = field(init=False)
+    _scenarios: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._trials = order(self.plan)
+        self._scenarios = {scenario.id: scenario for scenario in self.plan.scenarios}
+
+    def row(self, table: str, row: dict[str, Any]) -> Iterator[str]:
+        """What is wrong with a row."""
+        if "run" in row and row["run"] != self.plan.run_id:
+            yield "belongs to another run"
+        if table == "outcome":
+            yield from self._outcome(row)
+        elif table == "scenario_version":
+            yield from self._scenario(row)
+        elif table == "run" and row["plan"] != self.plan.hash:
+            yield "names another plan"
+        elif table == "variant_version":
+            yield from self._variant(row)
+
+    def _outcome(self, row: dict[str, Any]) -> Iterator[str]:
+        self.outcomes += 1
+        try:
+            outcome = outcome_of(row)
+        except (ValueError, KeyError, TypeError) as exc:
+            raise InvalidFile("tables/outcome.jsonl", "holds a row that is no outcome") from exc
+        planned = next((one for one in self._trials if one.position >= row["position"]), None)
+        if planned != outcome.trial or row["trial"] != outcome.trial.id:
+            yield "is no trial of the plan, or stands twice or out of order"
+        elif row["twin"] != self._scenarios[outcome.trial.scenario].is_twin:
+            yield "calls a benign twin a scenario, or the other way round"
+        yield from self._decided(outcome)
+        yield from _copied(outcome, row)
+
+    def _decided(self, outcome: Outcome) -> Iterator[str]:
+        """The outcome that follows from the rules' reading and the judges' verdicts."""
+        scored = outcome.status is OutcomeStatus.SCORED
+        coercive = (
+            outcome.severity >= self.plan.coercive_at if outcome.severity is not None else None
+        )
+        if (outcome.severity is not None) != scored or outcome.coercive is not coercive:
+            yield "its coercive flag does not follow from its severity and status"
+        judged = bool(self.plan.judge.models) and bool(outcome.verdicts)
+        if outcome.status not in _JUDGED or (self.plan.judge.models and not judged):
+            return
+        start = OutcomeStatus.SCORED if judged else outcome.status
+        decision = decide(start, outcome.assessment, outcome.verdicts if judged else None)
+        if (decision.status, decision.severity) != (outcome.status, outcome.severity):
+            yield "its severity is not the one that its rules and judges give"
+
+    def _scenario(self, row: dict[str, Any]) -> Iterator[str]:
+        known = self._scenarios.get(row["scenario"])
+        if known is None or known.hash != row["hash"]:
+            yield "is no scenario of the plan"
+        elif known.twin_of != row["twin_of"] or any(
+            known.factors.get(name) != row[name] for name in known.factors
+        ):
+            yield "does not have the factors of its scenario"
+
+    def _variant(self, row: dict[str, Any]) -> Iterator[str]:
+        known = {variant.id: variant for variant in self.plan.variants}.get(row["variant"])
+        if known is None or known.treatment_hash != row["treatment_hash"]:
+            yield "is no variant of the plan"
+
+
+def _copied(outcome: Outcome, row: dict[str, Any]) -> Iterator[str]:
+    """Columns that repeat what the assessment says, because SQL counts them."""
+    found = outcome.assessment
+    pairs = (
+        ("rule_severity", found.severity if found else None),
+        ("task_completed", found.task_completed if found else None),
+        ("needless_refusal", found.needless_refusal if found else None),
+        ("needless_escalation", found.needless_escalation if found else None),
+        ("duty_reported", found.duty_reported if found else None),
+        ("rule_behaviours", [str(one) for one in found.behaviours] if found else []),
+    )
+    for name, value in pairs:
+        if row[name] != value:
+            yield f"its {name} is not the one of its assessment"
