@@ -41,7 +41,7 @@ def bundle(
 ) -> None:
     """Pack a run's rows, lock, variants and report into one archive that `verify` can check."""
     from mitigations.compose import bundle as bundles  # noqa: PLC0415 - start-up stays light
-    from mitigations.compose import reporting  # noqa: PLC0415
+    from mitigations.compose import kept, reporting  # noqa: PLC0415
     from mitigations.store import Store  # noqa: PLC0415
 
     here = session(context)
@@ -56,7 +56,7 @@ def bundle(
     )
     with Store.open(here.db, create=False) as store:
         chosen = reporting.latest_run(store) if run is None else reporting.known_run(store, run)
-        plan = reporting.plan_of(store, chosen)
+        plan = kept.plan_of(store, chosen)
         made = bundles.make_bundle(store, plan, chosen, output, wanted)
     if here.json:
         typer.echo(json.dumps({"bundle": str(output), **asdict(made)}))
