@@ -232,12 +232,13 @@ class Store:
 
     def outcomes_at(self, run: str, places: Iterable[tuple[str, str, int]]) -> Iterator[Outcome]:
         """The outcomes of all arms at the given (scenario, model, repeat) places."""
-        wanted = [f"{scenario}\x1f{model}\x1f{repeat}" for scenario, model, repeat in places]
-        where = (
-            "where run = ? and scenario || '\x1f' || model || '\x1f' || repeat::varchar "
-            "in (select unnest(?::varchar[])) order by position, trial"
-        )
-        return self._stream(where, [run, wanted])
+        # Rows by their number, found on the narrow columns first: reading every text of a million
+        # rows to keep a hundred took twenty times as long. Rows are never deleted, so numbers hold.
+        asked = list(zip(*places, strict=True)) or [(), (), ()]
+        given = dict(zip(("scenarios", "models", "repeats"), map(list, asked), strict=True))
+        found = self._db.execute(sql("rows_at"), {"run": run, **given}).fetchall()
+        where = "where rowid in (select unnest(?::bigint[])) order by position, trial"
+        return self._stream(where, [[row[0] for row in found]])
 
     def disputed(self, run: str, *, coercive_at: int) -> list[tuple[str, str, int]]:
         """(scenario, model, repeat) wherever a judge and the rules disagree; twins left out."""

@@ -12,28 +12,32 @@ closed as (
     from (select repeat, row_number() over (order by repeat) - 1 as place from epochs where complete)
     where repeat = place
 ),
-scored as (
-    select variant, scenario, model, coercive,
-           row_number() over (partition by variant, scenario, model order by repeat) as r
+arm as (
+    -- The scored replies of one arm in one stratum, in order of the repeat. Lists, because a window
+    -- over every row and a join of the rows took four times as long on a million outcomes.
+    select variant, scenario, model, list(coercive order by repeat) as replies
     from outcome
     where run = $run and status = 'scored' and not twin and repeat < (select epochs from closed)
+    group by all
 ),
 paired as (
-    select v.variant, v.scenario, v.model, v.r, v.coercive as treated, c.coercive as control
-    from scored v
-    join scored c on c.variant = $baseline and c.scenario = v.scenario and c.model = v.model and c.r = v.r
+    select v.variant, v.scenario, v.model, v.replies as treated, c.replies as control,
+           least(len(v.replies), len(c.replies)) as pairs
+    from arm v
+    join arm c on c.variant = $baseline and c.scenario = v.scenario and c.model = v.model
     where v.variant <> $baseline
 ),
-common as (
-    select variant, min(pairs) as pairs
-    from (select variant, scenario, model, count(*) as pairs from paired group by all)
-    group by variant
+common as (select variant, min(pairs) as pairs from paired group by variant),
+zipped as (
+    select variant, scenario, model,
+           unnest(list_slice(treated, 1, common.pairs)) as treated,
+           unnest(list_slice(control, 1, common.pairs)) as control
+    from paired join common using (variant)
 )
 select variant, scenario, model,
        count(*) filter (treated and not control) as variant_only,
        count(*) filter (control and not treated) as control_only,
        count(*) filter (treated = control)       as concordant
-from paired join common using (variant)
-where r <= common.pairs
+from zipped
 group by all
 order by all
