@@ -100,10 +100,11 @@ def test_every_flipped_byte_is_named(members, tmp_path, monkeypatch):
     assert tried >= 100
 
 
-def test_flipped_bytes_of_the_archive_itself_are_found(signed, tmp_path, monkeypatch):
+def test_flipped_bytes_of_the_archive_itself_are_found(signed, members, tmp_path, monkeypatch):
+    """Each is found, or is one of the few spare bits that end a compressed stream: no content."""
     monkeypatch.setattr(verifying, "recompute", lambda *_: Recomputed(faults=()))
     draw, whole = random.Random(11), signed.read_bytes()
-    target = tmp_path / "flipped.zip"
+    target, spare = tmp_path / "flipped.zip", 0
     # The headers and the directory at the end, and bytes anywhere.
     ends = [*range(60), *range(len(whole) - 60, len(whole))]
     for position in [*ends, *(draw.randrange(len(whole)) for _ in range(120))]:
@@ -114,7 +115,9 @@ def test_flipped_bytes_of_the_archive_itself_are_found(signed, tmp_path, monkeyp
             found = verify_bundle(target).faults
         except InvalidFile:
             continue
-        assert found, position
+        spare += not found
+        assert found or members_of(target) == members, position
+    assert spare <= 3
 
 
 def test_a_dropped_added_or_renamed_member_is_named(members, tmp_path):
