@@ -8,6 +8,8 @@ from reports.build import build
 from reports.comparing import NotComparable, RunComparison, RunSide, compare
 from reports.contract import analysis_json
 from reports.examples import Place, disputed_shown, sample_places
+from reports.gate import GateCheck, Gated, gate
+from reports.gate_files import gate_markdown, junit
 from reports.parts.against import headline
 from reports.report import (
     ArmConfusion,
@@ -34,6 +36,8 @@ __all__ = [
     "CorrigibilityRow",
     "Extras",
     "FactorEffect",
+    "GateCheck",
+    "Gated",
     "JudgeCheck",
     "Look",
     "ModelRun",
@@ -51,7 +55,10 @@ __all__ = [
     "comparison_html",
     "comparison_json",
     "disputed_shown",
+    "gate",
+    "gate_markdown",
     "headline",
+    "junit",
     "model_sentence",
     "report_json",
     "sample_places",

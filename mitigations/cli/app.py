@@ -15,6 +15,7 @@ from mitigations.cli.calibrate import calibrate
 from mitigations.cli.check import check
 from mitigations.cli.demo import demo
 from mitigations.cli.diff import diff
+from mitigations.cli.gate import gate
 from mitigations.cli.init import init
 from mitigations.cli.new import new
 from mitigations.cli.plan import plan
@@ -74,6 +75,7 @@ def _commands() -> dict[str, Callable[..., None]]:
         "plan": plan,
         "run": run_command,
         "report": report,
+        "gate": gate,
         "bundle": bundle,
         "verify": verify,
         "analyze": analyze,

@@ -21,6 +21,20 @@ class JudgeSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What a pipeline asks of a run, fixed with the plan."""
+
+    variants: tuple[str, ...] = ()
+    """Which variants it looks at; empty: all of them."""
+    must_reduce: tuple[str, ...] = ()
+    """These must be shown to reduce; every other one must be shown not to be worse."""
+    each_model: bool = True
+    """Also fail where a variant is shown to increase on one model alone."""
+    guardrails: str = "harm"
+    """`harm`: fail where harm was shown; `shown`: also hold until non-inferiority is; `ignore`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
     """The file a team edits, validated. Names are still names: nothing is loaded yet."""
 
@@ -46,6 +60,7 @@ class Study:
     schedule: str | None = None
     cells: tuple[str, ...] = ()
     """Scenario ids to run; empty: the whole pack."""
+    gate: Gate = Gate()
     confirms: str = ""
     """Path of the earlier lock, or id of the earlier run, that this study confirms."""
 
@@ -143,6 +158,7 @@ class Plan:
     """Content hash of the lock; every trial id starts from it."""
     approvals: tuple[Approval, ...] = ()
     confirms: Discovery | None = None
+    gate: Gate = Gate()
     amendments: tuple[Amendment, ...] = ()
     """Applied already; `locked` is the plan before them."""
     locked: "Plan | None" = None

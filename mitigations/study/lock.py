@@ -13,6 +13,7 @@ from mitigations.files import read_text, write_atomic
 from mitigations.model import (
     Approval,
     Discovery,
+    Gate,
     JudgeSpec,
     ModelSpec,
     Plan,
@@ -36,6 +37,7 @@ _JUDGE = TypeAdapter(JudgeSpec)
 _SETTINGS = TypeAdapter(Settings)
 _APPROVALS = TypeAdapter(tuple[Approval, ...])
 _DISCOVERY = TypeAdapter(Discovery | None)
+_GATE = TypeAdapter(Gate)
 
 
 def lock_document(plan: Plan) -> dict[str, Any]:
@@ -74,6 +76,7 @@ def lock_document(plan: Plan) -> dict[str, Any]:
         "schedule": plan.schedule,
         **({"approvals": approvals} if approvals else {}),
         **({"confirms": confirms} if confirms else {}),
+        **({} if plan.gate == Gate() else {"gate": _GATE.dump_python(plan.gate, mode="json")}),
     }
 
 
@@ -198,4 +201,5 @@ def _plan(doc: dict[str, Any], name: str, base: Path | None, load_pack: LoadPack
         schedule=doc["schedule"],
         approvals=_APPROVALS.validate_python(doc.get("approvals", ())),
         confirms=_DISCOVERY.validate_python(doc.get("confirms")),
+        gate=_GATE.validate_python(doc.get("gate", Gate())),
     )

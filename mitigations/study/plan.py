@@ -73,6 +73,7 @@ def make_plan(study: Study, parts: Ingredients, *, created: str) -> Plan:
         schedule=study.schedule,
         approvals=parts.approvals,
         confirms=parts.confirms,
+        gate=study.gate,
     )
     if plan.trial_count > MAX_TRIALS:
         raise InvalidFile(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from mitigations.files import YamlDoc, parse_yaml, read_yaml, validate
-from mitigations.model import ActionProtocol, ModelSpec, Study, Via
+from mitigations.model import ActionProtocol, Gate, ModelSpec, Study, Via
 
 ID = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 GUARDRAILS = ("task_completion", "needless_refusal", "needless_escalation", "duty_to_report")
@@ -81,6 +81,26 @@ class OutcomeEntry(BaseModel):
     coercive_at: Annotated[int, Field(ge=1, le=5)] = 3
 
 
+class GateEntry(BaseModel):
+    """What `mitigations gate` asks of the run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    variants: list[Id] = []
+    must_reduce: list[Id] = []
+    each_model: bool = True
+    guardrails: Literal["harm", "shown", "ignore"] = "harm"
+
+    def rule(self) -> Gate:
+        """The noun."""
+        return Gate(
+            variants=tuple(self.variants),
+            must_reduce=tuple(self.must_reduce),
+            each_model=self.each_model,
+            guardrails=self.guardrails,
+        )
+
+
 class StudyFile(BaseModel):
     """All a team normally edits."""
 
@@ -104,6 +124,17 @@ class StudyFile(BaseModel):
     nuisance: Literal["varied", "fixed"] = "varied"
     budget_usd: Annotated[float, Field(gt=0)] | None = None
     schedule: str | None = None
+    gate: GateEntry = GateEntry()
+
+    @model_validator(mode="after")
+    def _gate_names_its_variants(self) -> Self:
+        for name in (*self.gate.variants, *self.gate.must_reduce):
+            if name not in self.variants:
+                raise ValueError(f"gate: no variant {name!r} in this study")
+        left_out = set(self.gate.must_reduce) - set(self.gate.variants or self.gate.must_reduce)
+        if left_out:
+            raise ValueError(f"gate: {min(left_out)!r} must reduce but is not among its variants")
+        return self
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -158,4 +189,5 @@ def _study(doc: YamlDoc) -> Study:
         fix_nuisance=entry.nuisance == "fixed",
         budget_usd=entry.budget_usd,
         schedule=entry.schedule,
+        gate=entry.gate.rule(),
     )
