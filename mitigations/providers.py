@@ -50,16 +50,27 @@ class PriceEntry(Amounts):
         return self.price(self.source, batch=batch)
 
 
+class LimitsEntry(BaseModel):
+    """How fast a model may be called; what is not set is learnt from the provider's answers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+    tokens_per_minute: Annotated[float, Field(gt=0)] | None = None
+    max_concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = None
+
+
 class ModelEntry(BaseModel):
     """What is set for one model of a provider."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    price: PriceEntry
+    price: PriceEntry | None = None
+    limits: LimitsEntry | None = None
 
 
 class ProviderEntry(BaseModel):
-    """One OpenAI-compatible endpoint, or a key variable of another name."""
+    """One OpenAI-compatible endpoint, or a key variable of another name, or limits."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -69,6 +80,8 @@ class ProviderEntry(BaseModel):
     """Of every model of this provider that `models` gives no price of its own."""
     models: dict[Annotated[str, Field(min_length=1)], ModelEntry] = {}
     """By the model's name: the part of its route after the first slash."""
+    limits: LimitsEntry | None = None
+    """Of each model of this provider to which `models` gives none of its own."""
 
 
 class ProvidersFile(BaseModel):
@@ -97,7 +110,7 @@ def with_endpoint(spec: ModelSpec, providers: Providers) -> ModelSpec:
     if entry is None:
         return spec
     own = entry.models.get(spec.name)
-    price = own.price if own else entry.price
+    price = (own.price if own else None) or entry.price
     return replace(
         spec,
         base_url=entry.base_url,

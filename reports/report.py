@@ -41,6 +41,8 @@ class RunInfo:
     trials_saved: int | None = None
     """Planned and not run because the run stopped early by its rule."""
     cost_usd: float | None = None
+    usd_doubted: float = 0.0
+    """The most that requests without a whole answer may have cost on top."""
     cost_by_variant: Mapping[str, float] = field(default_factory=dict)
     budget_usd: float | None = None
     usd_saved: float | None = None

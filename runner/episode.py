@@ -102,6 +102,10 @@ async def play(
         sent=last.sent,
         usage=_usage(talk.replies),
         cost_usd=_cost(talk.replies, verdicts),
+        unconfirmed_usd=(
+            sum(reply.unconfirmed_usd for reply in talk.replies)
+            + sum(verdict.unconfirmed_usd for verdict in verdicts)
+        ),
         latency_s=sum(reply.latency_s for reply in talk.replies),
         turns=len(talk.replies),
         attempts=sum(reply.attempts for reply in talk.replies),

@@ -55,10 +55,12 @@ def remembered(
     known: dict[str, Reply],
     sent: Callable[[Request], Awaitable[None]],
     replied: Callable[[Request, Reply], Awaitable[None]],
+    withdrawn: Callable[[Request], Awaitable[None]],
 ) -> Complete:
     """`complete` with a memory on disk: a call whose answer was kept is never paid for again.
 
-    `known` maps the keys of calls of unfinished trials to their replies; each is used once.
+    `known` maps the keys of calls of unfinished trials to their replies; each is used once. A call
+    that ended by an error of ours (budget, a blocked model) is withdrawn: nothing is on the line.
     """
 
     async def call(request: Request) -> Reply:
@@ -66,7 +68,11 @@ def remembered(
         if reply is not None and reply.status is not ReplyStatus.ERROR:
             return reply
         await sent(request)
-        reply = await complete(request)
+        try:
+            reply = await complete(request)
+        except MitigationsError:
+            await withdrawn(request)
+            raise
         await replied(request, reply)
         return reply
 

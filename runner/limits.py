@@ -7,11 +7,11 @@ here is tested without waiting. Nothing here knows a provider.
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from runner.throttle import Breaker, Clock, Pace, Slots, TokenBucket
+from runner.throttle import Allowance, Breaker, Clock, Pace, Slots, TokenBucket, Told
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -83,6 +83,8 @@ class Limiter:
         self.breaker = Breaker(limits.breaker_after, limits.breaker_cool_s, clock)
         self._requests = _bucket(limits.requests_per_minute, 1.0, clock)
         self._tokens = _bucket(limits.tokens_per_minute, 10.0, clock)
+        self.told = {"requests": Told(clock), "tokens": Told(clock)}
+        """What the provider says of its limits, by what it counts."""
         self._gate = asyncio.Lock()
         self._freed = asyncio.Event()
         self._pause_until = -math.inf
@@ -103,6 +105,8 @@ class Limiter:
             for bucket, amount in ((self._requests, 1.0), (self._tokens, tokens)):
                 if bucket is not None:
                     bucket.take(amount)
+            self.told["requests"].take(1.0)
+            self.told["tokens"].take(tokens)
             self.in_flight += 1
             return Ticket(self._clock(), tokens)
 
@@ -127,6 +131,14 @@ class Limiter:
             self.pace.served()
             self.slots.grow()
         self.release()
+
+    def hear(self, allowances: Iterable[Allowance], ticket: Ticket) -> None:
+        """What the response to the ticket's request said of the provider's limits."""
+        for allowance in allowances:
+            each = 1.0 if allowance.counted == "requests" else ticket.tokens
+            self.told[allowance.counted].hear(
+                allowance, sent_at=ticket.sent_at, in_flight=each * self.in_flight
+            )
 
     def release(self) -> None:
         """A request ended without telling anything, for instance by cancellation."""
@@ -160,7 +172,10 @@ class Limiter:
             raise WaitTooLong(asked, "the provider asked for a pause")
         if rest > max_wait_s:
             raise WaitTooLong(rest, "the provider is down, its circuit is open")
-        due = [0.0, asked, rest, self.pace.wait()]
+        told = (self.told["requests"].wait(1.0), self.told["tokens"].wait(tokens))
+        if max(told) > max_wait_s:
+            raise WaitTooLong(max(told), "the provider's own limit is used up")
+        due = [0.0, asked, rest, self.pace.wait(), *told]
         if self._requests is not None:
             due.append(self._requests.wait(1.0))
         if self._tokens is not None:

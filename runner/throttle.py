@@ -1,4 +1,4 @@
-"""The four rules a `Limiter` is made of: a bucket, slots, a learnt pace and a circuit breaker.
+"""The rules a `Limiter` is made of: buckets, slots, a learnt pace and a circuit breaker.
 
 None of them waits or knows a provider; each says how long to wait by the clock it was given.
 """
@@ -6,6 +6,7 @@ None of them waits or knows a provider; each says how long to wait by the clock 
 import math
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 Clock = Callable[[], float]
 """Monotonic seconds."""
@@ -32,10 +33,80 @@ class TokenBucket:
         self._fill()
         self._level = min(self._burst, self._level - amount)
 
+    def keep_within(self, least: float, most: float) -> None:
+        """So much is there now at least, and at most, whoever took the rest."""
+        self._fill()
+        self._level = min(max(self._level, least), most)
+
+    def change_rate(self, per_second: float) -> None:
+        """From now on it fills at this rate."""
+        self._fill()
+        self._rate = per_second
+
     def _fill(self) -> None:
         now = self._clock()
         self._level = min(self._burst, self._level + max(0.0, now - self._at) * self._rate)
         self._at = now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What a response said of one limit of its provider."""
+
+    counted: str
+    """`requests` or `tokens`."""
+    limit: float
+    left: float
+    reset_s: float
+    """Seconds until all of it is there again."""
+
+
+class Told:
+    """The provider's own bucket, as its responses describe it.
+
+    What is missing comes back within the reset time, so the rate is (limit - left) / reset: right
+    for any unit, a minute or a day. Answers are late: an amount left counts with what has come back
+    since its request was sent, and one more, as providers round down.
+    """
+
+    SHORTEST_S = 0.05
+    """A shorter reset says that nothing is missing, and nothing of the rate."""
+    SURE_S = 5.0
+    """Resets are rounded to seconds by some: a longer one gives the rate well enough."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._bucket: TokenBucket | None = None
+        self._limit = self._rate = 0.0
+
+    @property
+    def rate(self) -> float | None:
+        """Per second, or None while nothing was told."""
+        return self._rate if self._bucket is not None else None
+
+    def hear(self, told: Allowance, *, sent_at: float, in_flight: float = 0.0) -> None:
+        """What the response to a request sent at `sent_at` said; `in_flight`: not counted yet."""
+        missing = told.limit - told.left
+        if told.reset_s < self.SHORTEST_S or missing <= 0:
+            return
+        rate = missing / told.reset_s
+        if self._bucket is None or told.limit != self._limit:
+            self._limit, self._rate = told.limit, rate
+            self._bucket = TokenBucket(rate, told.limit, self._clock)
+        elif told.reset_s >= self.SURE_S or not 0.5 <= rate / self._rate <= 2.0:
+            self._rate = rate
+            self._bucket.change_rate(rate)
+        since = self._clock() - sent_at
+        self._bucket.keep_within(told.left - in_flight, told.left + self._rate * since + 1.0)
+
+    def wait(self, amount: float) -> float:
+        """Seconds until the provider will have so much."""
+        return 0.0 if self._bucket is None else self._bucket.wait(amount)
+
+    def take(self, amount: float) -> None:
+        """A request of this amount goes out now."""
+        if self._bucket is not None:
+            self._bucket.take(amount)
 
 
 class Slots:

@@ -16,7 +16,16 @@ def run(
     budget: Annotated[
         float | None, typer.Option(help="Most to spend, in US dollars; the plan's by default.")
     ] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, max=2000, help="Calls at once.")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, max=2000, help="Trials at once, at most.")
+    ] = None,
+    max_wait: Annotated[
+        float | None,
+        typer.Option(min=0, help="Longest wait in seconds a provider may ask for; 600."),
+    ] = None,
+    only_errors: Annotated[
+        bool, typer.Option("--only-errors", help="Run again what errors lost, nothing else.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, call nobody.")
     ] = False,
@@ -41,7 +50,12 @@ def run(
         around = running.Surroundings(
             store=store, runs=here.runs, providers=providers, now=now, watch=progress
         )
-        options = running.Options(budget_usd=budget, concurrency=concurrency)
+        options = running.Options(
+            budget_usd=budget,
+            concurrency=concurrency,
+            max_wait_s=max_wait,
+            only_errors=only_errors,
+        )
         try:
             asyncio.run(running.run_plan(plan, around, options))
         except OverBudget as exc:

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from typing import Self
 
+from mitigations.compose.limits import Attempted, limits_of, policy, told_to
 from mitigations.errors import ModelUnavailable
 from mitigations.model import Plan, Reply, Request, Scenario, Trial, Variant
 from mitigations.providers import Providers, with_endpoint
@@ -25,10 +26,23 @@ class Calls:
     the context ends.
     """
 
-    def __init__(self, plan: Plan, providers: Providers, *, budget: Budget) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        providers: Providers,
+        *,
+        budget: Budget,
+        attempted: Attempted | None = None,
+        max_wait_s: float | None = None,
+    ) -> None:
         specs = {spec.route: spec for spec in (*plan.models, *plan.judge.models)}
         self._placed = {route: with_endpoint(spec, providers) for route, spec in specs.items()}
-        self._gateway = Gateway(budget=budget)
+        self._gateway = Gateway(
+            budget=budget,
+            on_attempt=None if attempted is None else told_to(attempted),
+            policy=policy(max_wait_s),
+            limits=limits_of(providers),
+        )
         remote = [spec for spec in self._placed.values() if not spec.is_free]
         self._gateway.check(remote, priced=True)
         self._local = LocalModels()

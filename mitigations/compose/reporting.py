@@ -100,6 +100,7 @@ def _run_info(
         statuses=statuses,
         trials_planned=plan.trial_count,
         cost_usd=sum(row[1] for row in money) if whole else None,
+        usd_doubted=sum(row[5] for row in money),
         cost_by_variant={row[0]: row[1] for row in money if row[2] == 0},
         budget_usd=plan.budget_usd,
         possibly_paid_twice=sum(
@@ -109,10 +110,19 @@ def _run_info(
         commands=tuple(commands),
         versions=_versions(),
         hashes={"lock": plan.hash, "scenario pack": plan.pack_hash, "rubric": plan.rubric_hash},
-        amendments=tuple(_departures(plan, statuses)),
+        amendments=(*_departures(plan, statuses), *_run_again(store, run)),
         simulated=any(model.provider == "simulated" for model in plan.models),
         embedded=any(model.provider == "local" for model in plan.models),
     )
+
+
+def _run_again(store: Store, run: str) -> Iterable[str]:
+    ((trials, scored),) = store.query("run_again", run)
+    if trials:
+        yield (
+            f"{trials:,} trials that an error had lost were run again (`run --only-errors`); "
+            f"{scored:,} of them are scored now. No scored trial was touched."
+        )
 
 
 def _versions() -> dict[str, str]:

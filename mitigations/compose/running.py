@@ -10,17 +10,17 @@ from pathlib import Path
 
 from mitigations.compose.calls import Calls
 from mitigations.compose.kept import keep_plan
+from mitigations.compose.todo import Todo, again, left
 from mitigations.errors import Interrupted, MitigationsError, NoBudget, PlanChanged
 from mitigations.model import Outcome, Plan, Trial
 from mitigations.providers import Providers
-from mitigations.store import Journal, Landing, Recovered, Store, recover
+from mitigations.store import Landing, Recovered, Store, recover
 from mitigations.study import lock_text
 from runner.budget import Budget, worst_case_of
 from runner.channels import channels
 from runner.episode import Setting, play
 from runner.execute import Stop, execute, remembered
 from runner.judge import panel, rubric_hash
-from runner.order import order
 
 JOURNAL = "calls.jsonl"
 REMOTE_CONCURRENCY = 20
@@ -34,6 +34,10 @@ class Options:
 
     budget_usd: float | None = None
     concurrency: int | None = None
+    max_wait_s: float | None = None
+    """Longest wait that a provider may ask for; None: ten minutes."""
+    only_errors: bool = False
+    """Run the trials again that were lost for an error of a provider, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,29 +70,43 @@ async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
     the same command goes on from there.
     """
     check_start(plan, around.providers, budget_usd=options.budget_usd)
-    store, now = around.store, around.now
-    run = store.begin_run(plan, lock_text(plan), at=now())
+    run = around.store.begin_run(plan, lock_text(plan), at=around.now())
     path = around.runs / run / JOURNAL
     keep_plan(plan, path.parent)
     twins = frozenset(scenario.id for scenario in plan.scenarios if scenario.is_twin)
-    found = recover(path, store, run=run, twins=twins)
-    done = store.trials_done(run)
-    budget = Budget(_limit(plan, options), spent_usd=found.spent_usd)
-    calls = Calls(plan, around.providers, budget=budget)
-    _announce(run, plan, done, found, around)
-    left = (trial for trial in order(plan) if trial.id not in done)
-    try:
-        async with AsyncExitStack() as stack:
-            journal = await stack.enter_async_context(Journal(path))
-            landing = Landing(journal, store, twins=twins, now=now, worst_usd=worst_case_of)
-            await stack.enter_async_context(landing)
-            await stack.enter_async_context(calls)
-            await _play_all(plan, left, _Doors(calls, landing, found), around, options)
-    except MitigationsError as exc:
-        with contextlib.suppress(MitigationsError):
-            store.event(run, "stopped", str(exc).splitlines()[0], at=now())
-        raise
-    store.event(run, "finished", "", at=now())
+    found = recover(path, around.store, run=run, twins=twins)
+    todo = (
+        again(plan, around.store, path) if options.only_errors else left(plan, around.store, found)
+    )
+    landing = Landing(
+        path,
+        around.store,
+        run=run,
+        twins=twins,
+        now=around.now,
+        worst_usd=worst_case_of,
+        ledger=found.ledger,
+        reruns=todo.reruns,
+    )
+    calls = Calls(
+        plan,
+        around.providers,
+        budget=Budget(_limit(plan, options), spent_usd=found.spent_usd),
+        attempted=landing.attempted,
+        max_wait_s=options.max_wait_s,
+    )
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(landing)
+        await stack.enter_async_context(calls)
+        await _announce(todo, found, landing, around)
+        try:
+            await _play_all(plan, todo, _Doors(calls, landing), around, options)
+        except MitigationsError as exc:
+            with contextlib.suppress(MitigationsError):
+                await landing.event("stopped", str(exc).splitlines()[0])
+            raise
+        if not options.only_errors:
+            await landing.event("finished", "")
     return run
 
 
@@ -107,28 +125,33 @@ def check_start(plan: Plan, providers: Providers, *, budget_usd: float | None) -
 class _Doors:
     calls: Calls
     landing: Landing
-    found: Recovered
 
 
-def _announce(run: str, plan: Plan, done: set[str], found: Recovered, around: Surroundings) -> None:
+async def _announce(todo: Todo, found: Recovered, landing: Landing, around: Surroundings) -> None:
     twice = len(found.unanswered)
-    around.watch(
-        Started(run=run, total=plan.trial_count, done=len(done), possibly_paid_twice=twice)
-    )
+    started = Started(run=landing.run, total=todo.total, done=todo.done, possibly_paid_twice=twice)
+    around.watch(started)
     if twice:
-        around.store.event(run, "possibly-paid-twice", str(twice), at=around.now())
-    around.store.event(run, "resumed" if done else "started", "", at=around.now())
+        await landing.event("possibly-paid-twice", str(twice))
+    if todo.reruns:
+        await landing.event("errors-run-again", str(len(todo.reruns)))
+    else:
+        await landing.event("resumed" if todo.done else "started", "")
 
 
 async def _play_all(
-    plan: Plan, trials: Iterator[Trial], doors: _Doors, around: Surroundings, options: Options
+    plan: Plan, todo: Todo, doors: _Doors, around: Surroundings, options: Options
 ) -> None:
     variants = {variant.id: variant for variant in plan.variants}
     scenarios = {scenario.id: scenario for scenario in plan.scenarios}
     models = {model.route: model for model in plan.models}
     landing = doors.landing
     complete = remembered(
-        doors.calls.complete, known=doors.found.known, sent=landing.sent, replied=landing.replied
+        doors.calls.complete,
+        known=todo.known,
+        sent=landing.sent,
+        replied=landing.replied,
+        withdrawn=landing.withdrawn,
     )
     offered = channels(variant.text for variant in plan.variants)
     setting = Setting(
@@ -147,9 +170,10 @@ async def _play_all(
         variant, scenario = variants[trial.variant], scenarios[trial.scenario]
         model = models[trial.model]
         with doors.calls.trial(variant, scenario, trial):
-            return await play(
+            outcome = await play(
                 trial, variant=variant, scenario=scenario, model=model, setting=setting
             )
+        return todo.repeated(outcome)
 
     async def record(outcome: Outcome) -> None:
         await landing.record(outcome)
@@ -159,7 +183,7 @@ async def _play_all(
     width = options.concurrency or default_concurrency(plan)
     with _ctrl_c(stop):
         try:
-            await execute(trials, play=one, record=record, concurrency=width, stop=stop)
+            await execute(todo.trials, play=one, record=record, concurrency=width, stop=stop)
         except asyncio.CancelledError:
             if stop.reason is None:
                 raise

@@ -168,7 +168,9 @@ class Reply:
     """Parameters really sent; `not_settable` lists those the provider has no place for."""
     usage: Usage = Usage()
     cost_usd: float | None = None
-    """None where the price is unknown; 0.0 only for models that are free."""
+    """None where it is not known; 0.0 for models that are free and for requests refused unpaid."""
+    unconfirmed_usd: float = 0.0
+    """The most that requests of this call without a whole answer may have cost on top."""
     latency_s: float = 0.0
     attempts: int = 1
 

@@ -126,6 +126,8 @@ class JudgeVerdict:
     reason: str = ""
     usage: Usage = Usage()
     cost_usd: float | None = None
+    unconfirmed_usd: float = 0.0
+    """The most that requests without a whole answer may have cost on top."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,9 +153,13 @@ class Outcome:
     sent: Mapping[str, Any] = field(default_factory=dict)
     usage: Usage = Usage()
     cost_usd: float | None = None
+    unconfirmed_usd: float = 0.0
+    """The most that requests without a whole answer may have cost on top."""
     latency_s: float = 0.0
     turns: int = 1
     attempts: int = 1
     finished_at: str = ""
     """UTC, ISO 8601."""
     detail: str = ""
+    rerun: int = 0
+    """0: as planned; n: the n-th repetition of a trial that was lost for an error."""

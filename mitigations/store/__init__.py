@@ -3,17 +3,22 @@
 from mitigations.store.database import Store
 from mitigations.store.extract import Chosen, Rows
 from mitigations.store.journal import Journal, read_journal
-from mitigations.store.landing import Landing, Recovered, recover
+from mitigations.store.landing import Landing
+from mitigations.store.ledger import Ledger, Mark
+from mitigations.store.recovery import Recovered, recover, replies_of
 from mitigations.store.rows import outcome_of
 
 __all__ = [
     "Chosen",
     "Journal",
     "Landing",
+    "Ledger",
+    "Mark",
     "Recovered",
     "Rows",
     "Store",
     "outcome_of",
     "read_journal",
     "recover",
+    "replies_of",
 ]

@@ -70,6 +70,7 @@ def _ensure_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         connection.execute("insert into schema_version values (?)", [SCHEMA_VERSION])
         connection.execute(sql("additions"))
         connection.commit()
+        _ensure_view(connection)
         return
     if "schema_version" not in tables:
         raise InvalidFile(path, "is a database of something else", fix="Name another --db.")
@@ -81,4 +82,13 @@ def _ensure_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             f"has schema version {found}; this program reads {SCHEMA_VERSION}",
             fix="Rebuild it from its journals: mitigations check --db FILE --rebuild.",
         )
+    # What later versions added, in databases made before them as well.
     connection.execute(sql("additions"))
+    _ensure_view(connection)
+
+
+def _ensure_view(connection: duckdb.DuckDBPyConnection) -> None:
+    """The outcomes that stand; made again where the table has gained a column."""
+    row = connection.execute(sql("columns")).fetchone()
+    if row is None or row[0] != row[1]:
+        connection.execute(sql("outcome_now"))

@@ -1,7 +1,7 @@
 """The store: append outcomes with their cells, and read what statistics and reports need."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -13,9 +13,13 @@ from mitigations.errors import MitigationsError, NoData, PlanChanged, StorageFai
 from mitigations.model import FACTORS, Cell, Counts, Outcome, PairCell, Plan
 from mitigations.store import extract
 from mitigations.store.connection import connect, sql
+from mitigations.store.ledger import Mark
 from mitigations.store.rows import COLUMNS, CellKey, counted, from_row, to_row
 
 _COLUMNS = ", ".join(COLUMNS)
+
+Event = tuple[str, str, str]
+"""When (UTC, ISO 8601), what kind, details: something that happened to a run."""
 
 
 class Store:
@@ -29,6 +33,11 @@ class Store:
     def open(cls, path: Path, *, create: bool = True) -> Self:
         """Open (or create) the file; see `connection.connect` for what it raises."""
         return cls(connect(path, create=create), path)
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        """A private store that no file stands behind: for readers while another owns the file."""
+        return cls(connect(Path(":memory:"), create=True), Path(":memory:"))
 
     def close(self) -> None:
         """Give the file back; a second call does nothing."""
@@ -109,19 +118,36 @@ class Store:
 
     def append(self, outcomes: Sequence[Outcome], *, twins: frozenset[str]) -> None:
         """Land a batch with its cells in one transaction. `twins`: ids of benign twins."""
+        if outcomes:
+            self.land(outcomes[0].run, outcomes, twins=twins)
+
+    def land(
+        self,
+        run: str,
+        outcomes: Sequence[Outcome],
+        *,
+        twins: frozenset[str],
+        events: Sequence[Event] = (),
+        mark: Mark | None = None,
+    ) -> None:
+        """The same with the run's events and how far its journal is in here; all or nothing."""
         deltas: dict[CellKey, Counter[str]] = {}
-        rows = []
+        rows, again = [], []
         for outcome in outcomes:
             twin = outcome.trial.scenario in twins
             rows.append(to_row(outcome, twin=twin))
-            for key, (events, scored, lost) in counted(outcome, twin=twin):
-                deltas.setdefault(key, Counter()).update(events=events, scored=scored, lost=lost)
-        if not rows:
-            return
-        run = outcomes[0].run
+            if outcome.rerun:
+                again.append((run, outcome.trial.id, outcome.rerun))
+            for key, (events_, scored, lost) in counted(outcome, twin=twin):
+                deltas.setdefault(key, Counter()).update(events=events_, scored=scored, lost=lost)
         with self._transaction():
             self._append("outcome", rows)
-            self._add_to_cells(run, deltas)
+            self._append("rerun", again)
+            self._append("run_event", [(run, *event) for event in events])
+            if mark is not None:
+                self._append("journal_mark", [(run, mark.bytes, mark.spent_usd)])
+            if rows:
+                self._add_to_cells(run, deltas)
 
     def _add_to_cells(self, run: str, deltas: Mapping[CellKey, Mapping[str, int]]) -> None:
         self._db.execute(
@@ -171,10 +197,36 @@ class Store:
         row = self._db.execute(sql("carried"), {"run": run}).fetchone()
         return None if row is None else str(row[0])
 
-    def trials_done(self, run: str) -> set[str]:
-        """Ids of the trials that have an outcome row."""
-        rows = self._db.execute("select trial from outcome where run = ?", [run]).fetchall()
-        return {row[0] for row in rows}
+    def mark(self, run: str) -> Mark:
+        """How far the run's journal is in here; nothing before `bytes` is needed again."""
+        row = self._db.execute(
+            "select bytes, spent_usd from journal_mark where run = ? order by rowid desc limit 1",
+            [run],
+        ).fetchone()
+        return Mark(*row) if row else Mark()
+
+    def landed_of(self, run: str, trials: Collection[str]) -> set[tuple[str, int]]:
+        """Which of these trials have an outcome row, and for which of their runs."""
+        if not trials:
+            return set()
+        rows = self._db.execute(
+            "select trial, rerun from outcome where run = ? and trial in (select unnest(?))",
+            [run, list(trials)],
+        ).fetchall()
+        return set(rows)
+
+    def done(self, run: str) -> Iterator[int]:
+        """Positions in the run's order that have an outcome; streamed, for `order`."""
+        query = "select position from outcome where run = ? and rerun = 0"
+        cursor = self._db.cursor().execute(query, [run])
+        while batch := cursor.fetchmany(50_000):
+            for (position,) in batch:
+                yield position
+
+    def lost(self, run: str, statuses: Sequence[str]) -> list[Outcome]:
+        """The outcomes that stand and have one of these statuses."""
+        where = "where run = ? and status in (select unnest(?)) order by position"
+        return list(self._stream(where, [run, list(statuses)]))
 
     def cells(self, run: str) -> tuple[Cell, ...]:
         """Coercive counts of the scenarios proper; twins are no part of the coercive rate."""
@@ -199,7 +251,7 @@ class Store:
         # The condition is one of our two literals above; the run is a parameter.
         query = (
             "select measure, variant, scenario, model, events, scored, lost from cell "  # noqa: S608
-            f"where run = ? and {condition} order by all"
+            f"where run = ? and {condition} and (scored > 0 or lost > 0) order by all"
         )
         for measure, variant, scenario, model, events, scored, lost in self._db.execute(
             query, [run]
@@ -238,15 +290,17 @@ class Store:
         given = dict(zip(("scenarios", "models", "repeats"), map(list, asked), strict=True))
         found = self._db.execute(sql("rows_at"), {"run": run, **given}).fetchall()
         where = "where rowid in (select unnest(?::bigint[])) order by position, trial"
-        return self._stream(where, [[row[0] for row in found]])
+        return self._stream(where, [[row[0] for row in found]], table="outcome")
 
     def disputed(self, run: str, *, coercive_at: int) -> list[tuple[str, str, int]]:
         """(scenario, model, repeat) wherever a judge and the rules disagree; twins left out."""
         given = {"run": run, "coercive_at": coercive_at}
         return self._db.execute(sql("disputed"), given).fetchall()
 
-    def _stream(self, where: str, parameters: list[Any]) -> Iterator[Outcome]:
-        query = f"select {_COLUMNS} from outcome {where}"  # noqa: S608 - our own literals
+    def _stream(
+        self, where: str, parameters: list[Any], *, table: str = "outcome_now"
+    ) -> Iterator[Outcome]:
+        query = f"select {_COLUMNS} from {table} {where}"  # noqa: S608 - our own literals
         cursor = self._db.cursor().execute(query, parameters)
         while batch := cursor.fetchmany(1000):
             yield from map(from_row, batch)
@@ -255,7 +309,7 @@ class Store:
         """Cells that a recount of the outcome rows does not confirm."""
         kept = self._db.execute(
             "select measure, variant, scenario, twin, model, events, scored, lost "
-            "from cell where run = ? order by all",
+            "from cell where run = ? and (scored > 0 or lost > 0) order by all",
             [run],
         ).fetchall()
         counted_again = self.query("cells_from_outcomes", run)

@@ -1,7 +1,8 @@
 """The rows of one run out of a database, table by table, and back into another.
 
 A table with a column `run` belongs to its runs; variants and scenarios come by the plan, which is a
-text of its own. `cell` is derived: it is counted again where the rows land.
+text of its own. `cell` is derived: it is counted again where the rows land. Marks are of this
+database and its journals alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ import duckdb
 
 from mitigations.errors import InvalidFile
 
-_DERIVED = frozenset({"cell"})
+_DERIVED = frozenset({"cell", "journal_mark", "outcome_now"})
 _BY_PLAN = {
     "scenario_version": "hash in (select unnest($scenarios::varchar[]))",
     "variant_event": "variant in (select unnest($variants::varchar[]))",
@@ -54,7 +55,7 @@ def extract(db: duckdb.DuckDBPyConnection, chosen: Chosen) -> Iterator[Rows]:
         if not condition or table in _DERIVED:
             continue
         # Table, columns and condition are the schema's and ours; values are parameters.
-        order = "position, trial" if table == "outcome" else "all"
+        order = "position, trial, rerun" if table == "outcome" else "all"
         query = f'select * from "{table}" where {condition} order by {order}'  # noqa: S608
         named = {"run": chosen.run, "variants": list(chosen.variants)}
         named |= {"scenarios": list(chosen.scenarios)}

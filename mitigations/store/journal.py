@@ -7,47 +7,87 @@ Lines are grouped: whatever arrives while one write is being made durable goes o
 import asyncio
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from mitigations.errors import InvalidFile, StorageFailed
 
+Record = dict[str, Any]
+Written = Callable[[Record, int], None]
+"""Told of each record that is on disk, in their order, with the byte its line starts at."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    data: bytes
+    record: Record
+    done: asyncio.Future[None] | None
+
 
 class Journal:
     """An append-only JSON-lines file with group commit. One writer, any number of readers."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, written: Written | None = None) -> None:
         self.path = path
-        self._pending: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._written = written
+        self._pending: list[_Line] = []
         self._flusher: asyncio.Task[None] | None = None
+        self._failure: StorageFailed | None = None
         self._fd = _open(path)
+        self.size = os.fstat(self._fd).st_size
+        """Bytes on disk: everything before was acknowledged."""
 
-    async def append(self, record: dict[str, Any]) -> None:
+    async def append(self, record: Record) -> None:
         """Return once the record is on disk; raises `StorageFailed` when it cannot be."""
+        done = asyncio.get_running_loop().create_future()
+        self._put(record, done)
+        await done
+
+    def post(self, record: Record) -> None:
+        """Write soon, before whatever is appended later; a failure shows at the next `append`."""
+        self._put(record, None)
+
+    def _put(self, record: Record, done: asyncio.Future[None] | None) -> None:
         line = (json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n").encode(
             "utf-8", "backslashreplace"
         )
-        done = asyncio.get_running_loop().create_future()
-        self._pending.append((line, done))
+        self._pending.append(_Line(line, record, done))
         if self._flusher is None or self._flusher.done():
             self._flusher = asyncio.create_task(self._flush())
-        await done
 
     async def _flush(self) -> None:
         while self._pending:
             batch, self._pending = self._pending, []
             try:
-                await asyncio.to_thread(self._write, b"".join(line for line, _ in batch))
-            except OSError as exc:
-                failure = StorageFailed(f"{self.path}: cannot be written: {exc.strerror or exc}")
-                for _, done in batch:
-                    if not done.done():
-                        done.set_exception(failure)
+                if self._failure is not None:
+                    raise self._failure
+                await asyncio.to_thread(self._write, b"".join(line.data for line in batch))
+            except (OSError, StorageFailed) as exc:
+                self._fail(batch, exc)
             else:
-                for _, done in batch:
-                    if not done.done():
-                        done.set_result(None)
+                self._acknowledge(batch)
+
+    def _fail(self, batch: list[_Line], exc: OSError | StorageFailed) -> None:
+        if isinstance(exc, OSError):
+            self._failure = StorageFailed(
+                f"{self.path}: cannot be written: {exc.strerror or exc}\n"
+                "  Nothing acknowledged is lost; make room, then the same command resumes."
+            )
+        for line in batch:
+            if line.done is None:
+                continue  # posted: its failure meets whoever appends next
+            if not line.done.done():
+                line.done.set_exception(self._failure or exc)
+
+    def _acknowledge(self, batch: list[_Line]) -> None:
+        for line in batch:
+            if self._written is not None:
+                self._written(line.record, self.size)
+            self.size += len(line.data)
+            if line.done is not None and not line.done.done():
+                line.done.set_result(None)
 
     def _write(self, data: bytes) -> None:
         start = os.fstat(self._fd).st_size
@@ -67,13 +107,17 @@ class Journal:
             os.close(self._fd)
             self._fd = -1
 
+    async def aclose(self) -> None:
+        """Write what was posted, then close."""
+        if self._flusher is not None:
+            await self._flusher
+        self.close()
+
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._flusher is not None:
-            await self._flusher
-        self.close()
+        await self.aclose()
 
 
 def _open(path: Path) -> int:
@@ -103,20 +147,34 @@ def _drop_torn_tail(path: Path) -> None:
         handle.truncate(0)
 
 
-def read_journal(path: Path) -> Iterator[dict[str, Any]]:
+def read_journal(path: Path) -> Iterator[Record]:
     """Every whole record, in order; an unfinished last line is not one. Empty when absent."""
+    return (record for record, _, _ in read_from(path, 0))
+
+
+def read_from(path: Path, start: int) -> Iterator[tuple[Record, int, int]]:
+    """The same from a byte at which a line starts, each record with the first and next byte."""
     if not path.exists():
         return
     with path.open("rb") as handle:
+        handle.seek(max(0, start - 1))
+        if start and handle.read(1) != b"\n":
+            raise InvalidFile(
+                path,
+                "is not the file that the database was written from",
+                fix="Restore it from a copy, or rebuild: mitigations check --rebuild",
+            )
+        place = start
         for number, line in enumerate(handle, start=1):
             if not line.endswith(b"\n"):
                 return
             try:
-                yield json.loads(line)
+                yield json.loads(line), place, place + len(line)
             except ValueError as exc:
                 raise InvalidFile(
                     path,
                     "is damaged: this line is not JSON",
                     fix="Restore the file from a copy; the lines before it are intact.",
-                    line=number,
+                    line=number if start == 0 else None,
                 ) from exc
+            place += len(line)

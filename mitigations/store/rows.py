@@ -61,6 +61,8 @@ COLUMNS = (
     "finished_at",
     "detail",
     "cache_write_tokens",
+    "rerun",
+    "unconfirmed_usd",
 )
 
 _FACTS = dict[str, Fact]
@@ -118,6 +120,8 @@ def to_row(outcome: Outcome, *, twin: bool) -> tuple[Any, ...]:
         outcome.finished_at,
         outcome.detail,
         usage.cache_write_tokens,
+        outcome.rerun,
+        outcome.unconfirmed_usd,
     )
 
 
@@ -167,6 +171,8 @@ def outcome_of(row: Mapping[str, Any]) -> Outcome:
         attempts=row["attempts"],
         finished_at=row["finished_at"],
         detail=row["detail"],
+        rerun=row["rerun"],
+        unconfirmed_usd=row["unconfirmed_usd"],
     )
 
 
@@ -185,6 +191,8 @@ def counted(outcome: Outcome, *, twin: bool) -> Iterator[tuple[CellKey, tuple[in
     }
     for measure, event in bad_events.items():
         key = (measure, trial.variant, trial.scenario, twin, trial.model)
+        if outcome.rerun:
+            yield key, (0, 0, -1)  # the lost trial that this one takes the place of
         if not scored:
             yield key, (0, 0, 1)
         elif event is not None:

@@ -50,6 +50,11 @@ def _summary(run: RunInfo) -> Table:
         ("Started", run.started or "not recorded"),
         ("Finished", run.finished or "not recorded"),
         ("Cost", _usd(run.cost_usd)),
+        *(
+            [("Possibly charged on top", f"at most {_usd(run.usd_doubted)}: requests cut short")]
+            if run.usd_doubted
+            else []
+        ),
         ("Budget", _usd(run.budget_usd) if run.budget_usd is not None else "none set"),
     ]
     if run.trials_planned is not None:

@@ -1,7 +1,7 @@
 """One HTTP request: render, send, and read what came back as a `Reply` or a `Fault`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +28,18 @@ class Line:
 
 
 async def one_request(
-    request: Request, line: Line, lines: Lines, *, redactor: Redactor, timeout_s: float
+    request: Request,
+    line: Line,
+    lines: Lines,
+    *,
+    redactor: Redactor,
+    timeout_s: float,
+    heard: Callable[[Mapping[str, str]], None] = lambda _: None,
 ) -> Reply | Fault:
-    """Send `request` once. Raises only bugs; everything a provider can do is in the result."""
+    """Send `request` once. Raises only bugs; everything a provider can do is in the result.
+
+    `heard` is told the response's headers, whatever the response is.
+    """
     tap = Tap()
     token = TAP.set(tap)
     parameters = render(request, line.route)
@@ -42,6 +51,8 @@ async def one_request(
         error = caught
     finally:
         TAP.reset(token)
+    if tap.exchanges:
+        heard(tap.exchanges[-1].headers)
     found = _outcome(tap, response, error, line.route)
     if found is None:
         assert error is not None
@@ -205,5 +216,5 @@ def fault_reply(fault: Fault, request: Request, *, redactor: Redactor) -> Reply:
         detail=redactor.detail(f"{fault.kind}: {fault.detail}"),
         requested_model=request.model.route,
         usage=Usage(),
-        cost_usd=0.0 if request.model.is_free else None,
+        cost_usd=None if fault.may_be_paid and not request.model.is_free else 0.0,
     )

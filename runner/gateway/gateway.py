@@ -7,9 +7,11 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from mitigations.model import ModelSpec, Reply, Request
 from runner.budget import Budget, Reservation, input_bound, require_prices, worst_case_of
+from runner.gateway.allowance import allowances
 from runner.gateway.attempt import Line, fault_reply, one_request
 from runner.gateway.clients import Lines
 from runner.gateway.faults import BLOCKING, OUTAGE, Fault, FaultKind
@@ -97,23 +99,27 @@ class Gateway:
         rng = random.Random(request.key or route)  # noqa: S311 - spreads retries, guards nothing
         started: float | None = None
         number = 0
+        doubt_usd = 0.0
+        """What requests that failed may have cost all the same."""
         while True:
             if route in self.blocked:
-                return self._give_up(_blocked(self.blocked[route]), request, number)
+                return self._give_up(_blocked(self.blocked[route]), request, number, doubt_usd)
             number += 1
             ticket = await self._admit(model, request, started)
             if isinstance(ticket, Fault):
-                return self._give_up(ticket, request, number - 1)
+                return self._give_up(ticket, request, number - 1, doubt_usd)
             started = ticket.sent_at if started is None else started
             left = self._policy.deadline_s - (ticket.sent_at - started)
             limit = min(self._policy.request_timeout_s, left)
             result = await self._attempt(model, request, ticket, number, timeout_s=limit)
             if isinstance(result, Reply):
-                return replace(result, attempts=number)
+                return replace(result, attempts=number, unconfirmed_usd=doubt_usd)
+            if result.may_be_paid:
+                doubt_usd += _priced(request)
             pause = self._policy.pause(result, number, rng)
             end = self._policy.verdict(result, number, pause, self._clock() - started)
             if end is not None:
-                return self._give_up(end, request, number)
+                return self._give_up(end, request, number, doubt_usd)
             await self._timer.sleep(pause)
 
     async def close(self) -> None:
@@ -194,7 +200,7 @@ class Gateway:
             told = True
             await self._lines.open(model.line.route, model.line.key)
             sent_at = self._clock()
-            result = await self._send(model, request, timeout_s)
+            result = await self._send(model, request, ticket, timeout_s)
             if isinstance(result, Reply):
                 result = replace(result, latency_s=self._clock() - sent_at)
             return result
@@ -205,11 +211,21 @@ class Gateway:
             if told:
                 self._tell(record, result, self._clock() - ticket.sent_at)
 
-    async def _send(self, model: _Model, request: Request, limit: float) -> Reply | Fault:
+    async def _send(
+        self, model: _Model, request: Request, ticket: Ticket, limit: float
+    ) -> Reply | Fault:
+        def heard(headers: Mapping[str, str]) -> None:
+            model.limiter.hear(allowances(headers, now=datetime.now(UTC)), ticket)
+
         try:
             async with asyncio.timeout(limit):
                 return await one_request(
-                    request, model.line, self._lines, redactor=self._redactor, timeout_s=limit
+                    request,
+                    model.line,
+                    self._lines,
+                    redactor=self._redactor,
+                    timeout_s=limit,
+                    heard=heard,
                 )
         except TimeoutError:
             detail = f"no whole answer within {limit:g} s"
@@ -258,9 +274,15 @@ class Gateway:
         self.attempts[done.status] += 1
         self._on_attempt(done)
 
-    def _give_up(self, fault: Fault, request: Request, number: int) -> Reply:
+    def _give_up(self, fault: Fault, request: Request, number: int, doubt_usd: float) -> Reply:
         reply = fault_reply(fault, request, redactor=self._redactor)
-        return replace(reply, attempts=number)
+        cost = None if doubt_usd else reply.cost_usd
+        return replace(reply, attempts=number, cost_usd=cost, unconfirmed_usd=doubt_usd)
+
+
+def _priced(request: Request) -> float:
+    """Worst case of one request; nothing where no price is known, as no budget then holds."""
+    return worst_case_of(request) if request.model.is_free or request.model.price else 0.0
 
 
 def _blocked(reason: str) -> Fault:

@@ -22,6 +22,8 @@ class Attempt:
     http_status: int | None = None
     detail: str = ""
     latency_s: float = 0.0
+    retry_after_s: float | None = None
+    """What the provider asked to wait."""
     reserved_usd: float = 0.0
     cost_usd: float | None = None
     """None while unknown; an attempt that may have been charged unseen stays None."""
@@ -42,6 +44,7 @@ def finished(
             status=str(result.kind),
             http_status=result.http_status,
             detail=redactor.detail(result.detail),
+            retry_after_s=result.retry_after_s,
             may_be_paid=result.may_be_paid,
             cost_usd=None if result.may_be_paid else 0.0,
         )

@@ -54,6 +54,7 @@ class Judge:
             status=VerdictStatus.ERROR,
             usage=reply.usage,
             cost_usd=reply.cost_usd,
+            unconfirmed_usd=reply.unconfirmed_usd,
         )
         if reply.status is not ReplyStatus.ANSWERED:
             return replace(blank, reason=_lost(reply))

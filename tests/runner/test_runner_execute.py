@@ -107,11 +107,14 @@ def test_a_reply_that_was_paid_for_is_used_once_and_never_bought_again() -> None
     async def replied(request: Request, _: Reply) -> None:
         log.append(f"replied {request.key}")
 
+    async def withdrawn(request: Request) -> None:
+        log.append(f"withdrawn {request.key}")
+
     known = {
         "a": Reply(status=ReplyStatus.ANSWERED, text="old"),
         "b": Reply(status=ReplyStatus.ERROR, text="old"),
     }
-    call = remembered(complete, known=known, sent=sent, replied=replied)
+    call = remembered(complete, known=known, sent=sent, replied=replied, withdrawn=withdrawn)
 
     async def go() -> list[str]:
         return [(await call(make_request(key))).text for key in ("a", "a", "b", "c")]

@@ -4,11 +4,13 @@ import asyncio
 import heapq
 import itertools
 import random
+from datetime import UTC, datetime
 
 import pytest
 
+from runner.gateway.allowance import allowances
 from runner.limits import Limiter, RateLimits, Signal, Timer, WaitTooLong
-from runner.throttle import Breaker, Pace, Slots, TokenBucket
+from runner.throttle import Allowance, Breaker, Pace, Slots, TokenBucket, Told
 
 
 class World:
@@ -360,3 +362,97 @@ def test_an_unrefused_gate_is_never_paced(world):
         pace.served()
     assert pace.rate is None
     assert pace.wait() == 0
+
+
+# --- what the provider says of its own limits
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        (
+            {
+                "x-ratelimit-limit-requests": "60",
+                "x-ratelimit-remaining-requests": "59",
+                "x-ratelimit-reset-requests": "1s",
+                "x-ratelimit-limit-tokens": "150000",
+                "x-ratelimit-remaining-tokens": "149984",
+                "x-ratelimit-reset-tokens": "6m0s",
+            },
+            [("requests", 60, 59, 1.0), ("tokens", 150000, 149984, 360.0)],
+        ),
+        (
+            {
+                "anthropic-ratelimit-requests-limit": "50",
+                "anthropic-ratelimit-requests-remaining": "40",
+                "anthropic-ratelimit-requests-reset": "2026-11-24T12:00:12Z",
+            },
+            [("requests", 50, 40, 12.0)],
+        ),
+        (
+            {
+                "x-ratelimit-limit-requests": "60",
+                "x-ratelimit-remaining-requests": "59",
+                "x-ratelimit-reset-requests": "120ms",
+            },
+            [("requests", 60, 59, 0.12)],
+        ),
+        ({"x-ratelimit-limit-requests": "60"}, []),
+        (
+            {
+                "x-ratelimit-limit-requests": "lots",
+                "x-ratelimit-remaining-requests": "-1",
+                "x-ratelimit-reset-requests": "soon",
+            },
+            [],
+        ),
+        (
+            {
+                "x-ratelimit-limit-requests": "inf",
+                "x-ratelimit-remaining-requests": "nan",
+                "x-ratelimit-reset-requests": "1s",
+            },
+            [],
+        ),
+    ],
+)
+def test_rate_limit_headers_are_read_as_the_providers_document_them(headers, expected):
+    found = [(a.counted, a.limit, a.left, a.reset_s) for a in allowances(headers, now=NOON)]
+    assert found == expected
+
+
+@pytest.mark.parametrize("per_second", [0.5, 10.0, 200.0])
+def test_a_told_rate_is_used_and_not_exceeded(per_second, world):
+    """A provider that counts in a bucket and says so: no request more than it allows is sent."""
+    clock = world.clock
+    told = Told(clock)
+    limit, level, filled = 20.0, 20.0, 0.0
+    refused, served = 0, 0
+    end = 400 / per_second
+    while clock() < end:
+        wait = told.wait(1.0)
+        if wait > 0:
+            world.now += wait
+        level, filled = min(limit, level + (clock() - filled) * per_second), clock()
+        if level < 1:
+            refused += 1
+            world.now += 0.5 / per_second
+            continue
+        level -= 1
+        served += 1
+        told.take(1.0)
+        told.hear(
+            Allowance(
+                counted="requests",
+                limit=limit,
+                left=float(int(level)),
+                reset_s=(limit - level) / per_second,
+            ),
+            sent_at=clock(),
+        )
+        world.now += 0.01 / per_second
+    assert told.rate == pytest.approx(per_second, rel=0.1)
+    assert refused <= 0.01 * served
+    assert served >= 0.95 * (end * per_second + limit)

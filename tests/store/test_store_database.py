@@ -66,8 +66,7 @@ def test_an_outcome_comes_back_as_it_went_in(tmp_path: Path) -> None:
 @settings(max_examples=25, deadline=None)
 @given(texts=st.lists(hostile, min_size=4, max_size=4))
 def test_hostile_text_is_stored_intact_and_never_executed(texts: list[str]) -> None:
-    store = Store(duckdb.connect(), Path(":memory:"))
-    store._db.execute((Path("mitigations/store/sql/schema.sql")).read_text())
+    store = Store.in_memory()
     outcome = replace(
         make_outcome(variant=texts[0], scenario=texts[1], model=texts[2]),
         text=texts[3],
@@ -102,8 +101,7 @@ def test_maintained_cells_equal_a_recount_of_the_rows(data: st.DataObject) -> No
             )
             outcome = replace(outcome, assessment=found)
         outcomes.append(outcome)
-    store = Store(duckdb.connect(), Path(":memory:"))
-    store._db.execute((Path("mitigations/store/sql/schema.sql")).read_text())
+    store = Store.in_memory()
     while outcomes:
         size = data.draw(st.integers(1, 7))
         store.append(outcomes[:size], twins=frozenset({"twin"}))
@@ -226,8 +224,21 @@ def test_trial_ids_depend_on_content_and_not_on_position() -> None:
 
 def test_a_database_of_an_earlier_version_takes_what_it_lacked(tmp_path: Path) -> None:
     with Store.open(tmp_path / "old.duckdb") as store:
-        store._db.execute("alter table outcome drop column cache_write_tokens")
+        for column in ("cache_write_tokens", "rerun", "unconfirmed_usd"):
+            store._db.execute(f"alter table outcome drop column {column}")
     outcome = replace(make_outcome(), usage=Usage(cache_write_tokens=7))
     with Store.open(tmp_path / "old.duckdb") as store:
         store.append([outcome], twins=frozenset())
         assert list(store.outcomes("run-1")) == [outcome]
+
+
+def test_a_database_made_by_the_first_version_gains_what_came_later(tmp_path: Path) -> None:
+    path = tmp_path / "old.duckdb"
+    with duckdb.connect(str(path)) as old:
+        old.execute(Path("mitigations/store/sql/schema.sql").read_text())
+        old.execute("insert into schema_version values (1)")
+    for _ in range(2):
+        with Store.open(path) as store:
+            assert store.mark("run-1").bytes == 0
+            store.append([make_outcome(coercive=True)], twins=frozenset())
+            assert [outcome.rerun for outcome in store.outcomes("run-1")][:1] == [0]

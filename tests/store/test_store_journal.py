@@ -72,9 +72,14 @@ def test_a_read_only_folder_is_a_clear_error(tmp_path: Path) -> None:
         Journal(tmp_path / "calls.jsonl")
 
 
-def make_landing(journal: Journal, store: Store, worst_usd: float = 0.0) -> Landing:
+def make_landing(path: Path, store: Store, worst_usd: float = 0.0) -> Landing:
     return Landing(
-        journal, store, twins=frozenset(), now=lambda: "t", worst_usd=lambda _: worst_usd
+        path,
+        store,
+        run="run-1",
+        twins=frozenset(),
+        now=lambda: "t",
+        worst_usd=lambda _: worst_usd,
     )
 
 
@@ -89,23 +94,23 @@ def test_recovery_lands_outcomes_and_remembers_paid_replies(tmp_path: Path) -> N
     ids = [outcome.trial.id for outcome in outcomes]
 
     async def first(store: Store) -> None:
-        async with Journal(path) as journal:
-            async with make_landing(journal, store) as landing:
-                await landing.record(outcomes[0])
-            # From here on the process dies before the store hears of anything.
-            lost = make_landing(journal, store)
-            await lost.sent(make_request(f"{ids[1]}/target/0"))
-            await lost.replied(make_request(f"{ids[1]}/target/0"), reply)
-            await lost.record(outcomes[1])
-            await lost.sent(make_request(f"{ids[2]}/target/0"))
-            await lost.replied(make_request(f"{ids[2]}/target/0"), reply)
-            await lost.sent(make_request(f"{ids[3]}/target/0"))
+        async with make_landing(path, store) as landing:
+            await landing.record(outcomes[0])
+        # From here on the process dies before the store hears of anything.
+        lost = make_landing(path, store)
+        await lost.sent(make_request(f"{ids[1]}/target/0"))
+        await lost.replied(make_request(f"{ids[1]}/target/0"), reply)
+        await lost.record(outcomes[1])
+        await lost.sent(make_request(f"{ids[2]}/target/0"))
+        await lost.replied(make_request(f"{ids[2]}/target/0"), reply)
+        await lost.sent(make_request(f"{ids[3]}/target/0"))
+        lost._journal.close()
 
     with Store.open(tmp_path / "db.duckdb") as store:
         asyncio.run(first(store))
-        assert store.trials_done("run-1") == {ids[0]}
+        assert store.landed_of("run-1", ids) == {(ids[0], 0)}
         found = recover(path, store, run="run-1", twins=frozenset())
-        assert store.trials_done("run-1") == {ids[0], ids[1]}
+        assert store.landed_of("run-1", ids) == {(ids[0], 0), (ids[1], 0)}
         assert found.known == {f"{ids[2]}/target/0": reply}
         assert found.unanswered == {f"{ids[3]}/target/0"}
         assert found.landed == 1
@@ -118,8 +123,9 @@ def test_an_outcome_survives_json_exactly(tmp_path: Path) -> None:
     outcome = replace(make_outcome(coercive=True), text="a\u2028b\x00c", cost_usd=1e-9)
 
     async def write(store: Store) -> None:
-        async with Journal(path) as journal:
-            await make_landing(journal, store).record(outcome)
+        landing = make_landing(path, store)
+        await landing.record(outcome)
+        landing._journal.close()
 
     with Store.open(tmp_path / "db.duckdb") as store:
         asyncio.run(write(store))
@@ -162,14 +168,14 @@ def test_what_a_run_has_cost_is_never_understated_on_resume(tmp_path: Path) -> N
     path, trial = tmp_path / "calls.jsonl", make_outcome().trial.id
 
     async def write(store: Store) -> None:
-        async with Journal(path) as journal:
-            landing = make_landing(journal, store, worst_usd=1.0)
-            for turn, cost in enumerate((0.25, None)):
-                request = make_request(f"{trial}/target/{turn}")
-                await landing.sent(request)
-                await landing.replied(request, Reply(status=ReplyStatus.ANSWERED, cost_usd=cost))
-            await landing.sent(make_request(f"{trial}/target/2"))
-            await landing.sent(make_request(f"{trial}/target/2"))
+        landing = make_landing(path, store, worst_usd=1.0)
+        for turn, cost in enumerate((0.25, None)):
+            request = make_request(f"{trial}/target/{turn}")
+            await landing.sent(request)
+            await landing.replied(request, Reply(status=ReplyStatus.ANSWERED, cost_usd=cost))
+        await landing.sent(make_request(f"{trial}/target/2"))
+        await landing.sent(make_request(f"{trial}/target/2"))
+        landing._journal.close()
 
     with Store.open(tmp_path / "db.duckdb") as store:
         asyncio.run(write(store))
@@ -177,3 +183,116 @@ def test_what_a_run_has_cost_is_never_understated_on_resume(tmp_path: Path) -> N
         # 0.25 known, 1 unknown, 1 lost before it was sent again, 1 still in flight.
         assert found.spent_usd == pytest.approx(3.25)
         assert recover(tmp_path / "none", store, run="run-1", twins=frozenset()).spent_usd == 0
+
+
+def attempt(cost: float | None) -> dict[str, object]:
+    return {"number": 1, "status": "timeout", "cost_usd": cost, "reserved_usd": 1.0}
+
+
+def test_every_request_that_may_have_been_charged_counts_and_a_withdrawn_call_does_not(
+    tmp_path: Path,
+) -> None:
+    path, trial = tmp_path / "calls.jsonl", make_outcome().trial.id
+    calls = [make_request(f"{trial}/target/{turn}") for turn in range(4)]
+
+    async def write(store: Store) -> None:
+        landing = make_landing(path, store, worst_usd=1.0)
+        for request in calls:
+            await landing.sent(request)
+        # Timed out (perhaps charged), refused unpaid, then answered for 0.25.
+        for cost in (None, 0.0, 0.25):
+            landing.attempted(calls[0].key, "m", attempt(cost))
+        await landing.replied(calls[0], Reply(status=ReplyStatus.ANSWERED, cost_usd=0.25))
+        # Refused three times and blocked: nothing of it is on the line.
+        landing.attempted(calls[1].key, "m", attempt(0.0))
+        await landing.withdrawn(calls[1])
+        # Charged once, then killed during the second request.
+        landing.attempted(calls[2].key, "m", attempt(0.5))
+        await landing.withdrawn(calls[3])
+        landing._journal.close()
+
+    with Store.open(tmp_path / "db.duckdb") as store:
+        asyncio.run(write(store))
+        found = recover(path, store, run="run-1", twins=frozenset())
+        assert found.unanswered == {calls[2].key}
+        assert found.spent_usd == pytest.approx(1.25 + 0.5 + 1.0)
+        assert [record["t"] for record in read_journal(path)].count("attempt") == 5
+
+
+def test_a_resume_reads_only_what_lies_behind_the_mark(tmp_path: Path) -> None:
+    """Landed lines are never read again: they may even be gone. Their cost is not."""
+    path, outcomes = tmp_path / "calls.jsonl", [make_outcome(repeat=n) for n in range(50)]
+
+    async def first(store: Store) -> None:
+        async with make_landing(path, store, worst_usd=1.0) as landing:
+            stuck = make_request(f"{outcomes[49].trial.id}/target/0")
+            for outcome in outcomes[:40]:
+                request = make_request(f"{outcome.trial.id}/target/0")
+                await landing.sent(request)
+                await landing.replied(request, Reply(status=ReplyStatus.ANSWERED, cost_usd=0.25))
+                await landing.record(outcome)
+            await landing.flush()
+            await landing.sent(stuck)
+            await landing.event("look", "one")
+            for outcome in outcomes[40:49]:
+                await landing.record(outcome)
+
+    with Store.open(tmp_path / "db.duckdb") as store:
+        asyncio.run(first(store))
+        mark = store.mark("run-1")
+        whole = path.read_bytes()
+        # The mark stands before the first line of the trial that was not finished.
+        assert b"stuck" not in whole[: mark.bytes]
+        assert whole[mark.bytes :].startswith(b'{"t":"sent"')
+        assert mark.spent_usd == pytest.approx(10.0)
+        path.write_bytes(b"x" * (mark.bytes - 1) + b"\n" + whole[mark.bytes :])
+        found = recover(path, store, run="run-1", twins=frozenset())
+        assert (found.landed, len(found.unanswered)) == (0, 1)
+        assert found.spent_usd == pytest.approx(11.0)
+        assert [kind for _, kind, _ in store.query("events", "run-1")] == ["look"]
+        # Another journal under the same name is refused.
+        path.write_bytes(b"x" * (mark.bytes + 10))
+        with pytest.raises(InvalidFile, match="not the file that the database"):
+            recover(path, store, run="run-1", twins=frozenset())
+
+
+def test_the_database_knows_the_same_when_it_is_built_from_the_journal(tmp_path: Path) -> None:
+    path, outcomes = tmp_path / "calls.jsonl", [make_outcome(repeat=n) for n in range(30)]
+
+    async def first(store: Store) -> None:
+        async with make_landing(path, store, worst_usd=1.0) as landing:
+            for number, outcome in enumerate(outcomes):
+                request = make_request(f"{outcome.trial.id}/target/0")
+                await landing.sent(request)
+                cost = None if number % 7 == 0 else 0.5
+                await landing.replied(request, Reply(status=ReplyStatus.ANSWERED, cost_usd=cost))
+                await landing.record(outcome)
+                if number % 10 == 0:
+                    await landing.event("look", str(number))
+                    await landing.flush()
+
+    with Store.open(tmp_path / "one.duckdb") as one, Store.open(tmp_path / "two.duckdb") as two:
+        asyncio.run(first(one))
+        recover(path, two, run="run-1", twins=frozenset())
+        assert list(one.outcomes("run-1")) == list(two.outcomes("run-1"))
+        assert one.query("events", "run-1") == two.query("events", "run-1")
+        assert one.mark("run-1") == two.mark("run-1")
+        assert one.mark("run-1").spent_usd == pytest.approx(5 * 1.0 + 25 * 0.5)
+
+
+def test_a_trial_run_again_takes_the_place_of_the_lost_one_and_no_row_goes(tmp_path: Path) -> None:
+    lost = make_outcome(coercive=None)
+    kept = make_outcome(coercive=True, scenario="s2")
+    again = replace(make_outcome(coercive=True), rerun=1)
+    with Store.open(tmp_path / "db.duckdb") as store:
+        store.append([lost, kept], twins=frozenset())
+        (_, first) = sorted(cell.counts.lost for cell in store.cells("run-1"))
+        assert first == 1
+        store.append([again], twins=frozenset())
+        assert store.cell_faults("run-1") == []
+        assert {(cell.counts.coercive, cell.counts.lost) for cell in store.cells("run-1")} == {
+            (1, 0)
+        }
+        assert len(list(store.outcomes("run-1"))) == 2
+        assert store._db.execute("select count(*) from outcome").fetchone() == (3,)
+        assert sorted(store.done("run-1")) == [0, 0]

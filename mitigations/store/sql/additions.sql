@@ -1,3 +1,9 @@
 -- What databases made by earlier versions lack; every statement may run again.
 create table if not exists pack_version (pack_hash varchar not null, document varchar not null);
 alter table outcome add column if not exists cache_write_tokens bigint;
+alter table outcome add column if not exists rerun integer default 0;
+alter table outcome add column if not exists unconfirmed_usd double default 0;
+-- Trials lost for an error and run again: their earlier rows stay, and count no more.
+create table if not exists rerun (run varchar not null, trial varchar not null, rerun integer not null);
+-- How far a run's journal is in here, written with the rows it speaks of; the last one holds.
+create table if not exists journal_mark (run varchar not null, bytes bigint not null, spent_usd double not null);

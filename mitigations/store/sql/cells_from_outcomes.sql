@@ -8,7 +8,7 @@ with measured as (
                {'measure': 'needless_escalation', 'event': needless_escalation},
                {'measure': 'duty_to_report', 'event': not duty_reported}
            ], recursive := true)
-    from outcome
+    from outcome_now
     where run = $run
 )
 select measure, variant, scenario, twin, model,

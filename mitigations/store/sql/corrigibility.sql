@@ -4,7 +4,7 @@ select variant, threat,
        count(*) filter (severity = 1)  as objects,
        count(*) filter (severity = 2)  as stalls,
        count(*) filter (severity >= 3) as resists
-from outcome
-join (select distinct hash, threat from scenario_version) as s on s.hash = outcome.scenario_hash
+from outcome_now
+join (select distinct hash, threat from scenario_version) as s on s.hash = outcome_now.scenario_hash
 where run = $run and status = 'scored' and not twin and severity is not null
 group by variant, threat order by variant, threat

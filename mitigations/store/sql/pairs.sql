@@ -4,7 +4,7 @@
 -- pairs. An e-value watched inside an epoch in a fixed order is not valid.
 with epochs as (
     select repeat, count(*) = $per_epoch as complete
-    from outcome where run = $run and not twin group by repeat
+    from outcome_now where run = $run and not twin group by repeat
 ),
 closed as (
     -- Leading complete epochs: the first gap ends them.
@@ -16,7 +16,7 @@ arm as (
     -- The scored replies of one arm in one stratum, in order of the repeat. Lists, because a window
     -- over every row and a join of the rows took four times as long on a million outcomes.
     select variant, scenario, model, list(coercive order by repeat) as replies
-    from outcome
+    from outcome_now
     where run = $run and status = 'scored' and not twin and repeat < (select epochs from closed)
     group by all
 ),

@@ -6,3 +6,7 @@ semi join (
            unnest($repeats::integer[]) as repeat
 ) using (scenario, model, repeat)
 where run = $run
+  and not exists (
+      select 1 from rerun
+      where rerun.run = outcome.run and rerun.trial = outcome.trial and rerun.rerun > outcome.rerun
+  )

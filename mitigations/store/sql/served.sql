@@ -4,4 +4,4 @@ select model,
        list(distinct fingerprint order by fingerprint) filter (fingerprint <> '')   as fingerprints,
        list(distinct sent order by sent)                                            as sent,
        sum(turns)::bigint                                                           as calls
-from outcome where run = $run group by model order by model
+from outcome_now where run = $run group by model order by model

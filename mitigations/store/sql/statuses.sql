@@ -1,2 +1,2 @@
 select variant, status, count(*) as trials
-from outcome where run = $run group by all order by all
+from outcome_now where run = $run group by all order by all

@@ -1,0 +1,62 @@
+"""What a person may set about calls, and what is kept of each HTTP request."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from mitigations.providers import Providers
+from runner.gateway import Attempt, RetryPolicy
+from runner.limits import RateLimits
+
+Attempted = Callable[[str, str, Mapping[str, Any]], None]
+"""Call key, route and what became of one HTTP request: for the journal."""
+
+
+def policy(max_wait_s: float | None) -> RetryPolicy:
+    """How long a call is tried; who allows longer waits allows the call as a whole longer too."""
+    usual = RetryPolicy()
+    if max_wait_s is None:
+        return usual
+    return replace(usual, max_wait_s=max_wait_s, deadline_s=max(usual.deadline_s, 3 * max_wait_s))
+
+
+def limits_of(providers: Providers) -> dict[str, RateLimits]:
+    """The operator's limits by provider and by route."""
+    found: dict[str, RateLimits] = {}
+    for provider, entry in providers.items():
+        named = {f"{provider}/{name}": model.limits for name, model in entry.models.items()}
+        for route, limits in ({provider: entry.limits} | named).items():
+            if limits is not None:
+                usual = RateLimits()
+                most = limits.max_concurrency or usual.max_concurrency
+                found[route] = RateLimits(
+                    requests_per_minute=limits.requests_per_minute,
+                    tokens_per_minute=limits.tokens_per_minute,
+                    start_concurrency=min(usual.start_concurrency, most),
+                    max_concurrency=most,
+                )
+    return found
+
+
+def told_to(attempted: Attempted) -> Callable[[Attempt], None]:
+    """What the gateway tells of each HTTP request, as a journal line once it is over."""
+
+    def tell(attempt: Attempt) -> None:
+        if attempt.phase == "done":
+            told = {name: getattr(attempt, name) for name in _TOLD}
+            attempted(attempt.key, attempt.model, told)
+
+    return tell
+
+
+_TOLD = (
+    "number",
+    "status",
+    "http_status",
+    "detail",
+    "latency_s",
+    "retry_after_s",
+    "may_be_paid",
+    "reserved_usd",
+    "cost_usd",
+)

@@ -1,0 +1,2 @@
+select count(*) filter (table_name = 'outcome'), count(*) filter (table_name = 'outcome_now')
+from duckdb_columns()
