@@ -66,7 +66,7 @@ class Told:
 
     What is missing comes back within the reset time, so the rate is (limit - left) / reset: right
     for any unit, a minute or a day. Answers are late: an amount left counts with what has come back
-    since its request was sent, and one more, as providers round down.
+    since its request was sent.
     """
 
     SHORTEST_S = 0.05
@@ -97,7 +97,7 @@ class Told:
             self._rate = rate
             self._bucket.change_rate(rate)
         since = self._clock() - sent_at
-        self._bucket.keep_within(told.left - in_flight, told.left + self._rate * since + 1.0)
+        self._bucket.keep_within(told.left - in_flight, told.left + self._rate * since)
 
     def wait(self, amount: float) -> float:
         """Seconds until the provider will have so much."""

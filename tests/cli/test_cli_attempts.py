@@ -1,4 +1,4 @@
-"""Every HTTP request is told in the journal, its money counts, and what errors lost can be rerun."""
+"""Every HTTP request is told in the journal, its money counts; what errors lost can be rerun."""
 
 import asyncio
 import json
