@@ -10,7 +10,7 @@ from reports import GateCheck, Gated
 
 def gate_run(store: Store, plan: Plan, run: str) -> Gated:
     """Hold a run against its plan's gate; what is unfinished is not to be trusted."""
-    landed = len(store.trials_done(run))
+    landed = store.trials_done(run)
     unfinished = ""
     if not landed or (landed < plan.trial_count and plan.settings.design != "anytime"):
         unfinished = f"{landed:,} of {plan.trial_count:,} planned trials have an outcome."

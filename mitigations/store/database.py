@@ -223,6 +223,13 @@ class Store:
             for (position,) in batch:
                 yield position
 
+    def trials_done(self, run: str) -> int:
+        """How many trials have an outcome."""
+        row = self._db.execute(
+            "select count(*) from outcome where run = ? and rerun = 0", [run]
+        ).fetchone()
+        return row[0] if row else 0
+
     def lost(self, run: str, statuses: Sequence[str]) -> list[Outcome]:
         """The outcomes that stand and have one of these statuses."""
         where = "where run = ? and status in (select unnest(?)) order by position"
