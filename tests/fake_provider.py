@@ -250,13 +250,14 @@ class FakeProvider:
         switch_after: int | None = None,
         record: bool = True,
         arrived: Callable[[Seen, int], None] | None = None,
+        batches: Any = None,
     ) -> None:
         self.faults = dict(faults or {})
         self.seed, self.script, self.latency_s = seed, script, latency_s
         self.retry_after_s = retry_after_s
         self.requests_per_s, self.burst = requests_per_s, burst
         self.switch_after, self.record = switch_after, record
-        self.on_arrival = arrived
+        self.on_arrival, self.batches = arrived, batches
         self.requests: list[Seen] = []
         self.count = 0
         self.statuses: Counter[int] = Counter()
@@ -309,7 +310,7 @@ class FakeProvider:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        path = head[0].split(" ")[1]
+        method, path = head[0].split(" ")[:2]
         headers = {
             name.lower(): value
             for name, _, value in (line.partition(": ") for line in head[1:] if line)
@@ -320,6 +321,10 @@ class FakeProvider:
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
         try:
+            if self.batches is not None:
+                answer = self.batches.handle(method, path, headers, raw)
+                if answer is not None:
+                    return await self._write(answer, writer)
             return await self._answer(path, headers, raw, writer)
         finally:
             self.in_flight -= 1

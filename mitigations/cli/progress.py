@@ -12,6 +12,7 @@ from mitigations.cli.session import Session
 from mitigations.compose.estimating import duration
 from mitigations.compose.running import Started
 from mitigations.model import Outcome, OutcomeStatus
+from runner.batch_nouns import BatchNote
 
 LINE_EVERY_S = 10.0
 
@@ -24,6 +25,7 @@ class Progress:
         self._start = self._last = clock()
         self._total = self._before = self._new = self._lost = 0
         self._cost: float | None = 0.0
+        self._batches: dict[str, int] = {}
         self._bar: Any = None
         self._task: Any = None
         self._screen: AbstractContextManager[Any] = nullcontext()
@@ -82,6 +84,18 @@ class Progress:
             self._task = self._bar.add_task(
                 "trials", total=event.total, completed=event.done, note=""
             )
+
+    def batch(self, event: BatchNote) -> None:
+        """Take note of how far a batch is: a line whenever it changed."""
+        of = f" of {event.total}" if event.total else ""
+        text = f"batch {event.batch} of {event.model}: {event.done}{of} done"
+        if self._bar is not None:
+            self._bar.update(self._task, note=text)
+        elif self._batches.get(event.batch) != event.done and not (
+            self._session.quiet or self._session.json
+        ):
+            typer.echo(f"{text}, waiting {duration(self._clock() - self._start)}", err=True)
+        self._batches[event.batch] = event.done
 
     def _line(self) -> None:
         if not (self._session.quiet or self._session.json):

@@ -48,7 +48,12 @@ def run(
         return
     with Store.open(here.db) as store, Progress(here) as progress:
         around = running.Surroundings(
-            store=store, runs=here.runs, providers=providers, now=now, watch=progress
+            store=store,
+            runs=here.runs,
+            providers=providers,
+            now=now,
+            watch=progress,
+            note=progress.batch,
         )
         options = running.Options(
             budget_usd=budget,

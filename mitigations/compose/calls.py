@@ -1,13 +1,13 @@
 """Every model that a plan names, behind one `complete`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from typing import Self
 
 from mitigations.compose.limits import Attempted, limits_of, policy, told_to
 from mitigations.errors import ModelUnavailable
-from mitigations.model import Plan, Reply, Request, Scenario, Trial, Variant
+from mitigations.model import ModelSpec, Plan, Reply, Request, Scenario, Trial, Variant
 from mitigations.providers import Providers, with_endpoint
 from runner.budget import Budget
 from runner.caching import Marks
@@ -86,6 +86,24 @@ class Calls:
             # Nothing more can be answered until a person acts: a row for each call would be lost.
             raise ModelUnavailable(f"{spec.route} refuses every call: {reason}")
         return reply
+
+    @property
+    def gateway(self) -> Gateway:
+        """The door to every model that is neither simulated nor embedded."""
+        return self._gateway
+
+    def placed(self, spec: ModelSpec) -> ModelSpec:
+        """The spec with the endpoint and key variable that the server configuration gives it."""
+        return self._placed[spec.route]
+
+    def playing(self) -> Iterable[str]:
+        """Ids of the trials in play."""
+        return self._under_way.keys()
+
+    def place(self, trial: str) -> tuple[int, int]:
+        """Epoch and position of a trial in play."""
+        found = self._under_way[trial][2]
+        return found.repeat, found.position
 
     @contextmanager
     def trial(self, variant: Variant, scenario: Scenario, trial: Trial) -> Iterator[None]:

@@ -3,19 +3,21 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from mitigations.compose.batching import Batching, by_batch, check_batches, parts
 from mitigations.compose.calls import Calls
 from mitigations.compose.kept import keep_plan
 from mitigations.compose.todo import Todo, again, left
 from mitigations.errors import Interrupted, MitigationsError, NoBudget, PlanChanged
-from mitigations.model import Outcome, Plan, Trial
+from mitigations.model import Complete, Outcome, Plan, Trial
 from mitigations.providers import Providers
 from mitigations.store import Landing, Recovered, Store, recover
 from mitigations.study import lock_text
+from runner.batch_nouns import BatchNote
 from runner.budget import Budget, worst_case_of
 from runner.channels import channels
 from runner.episode import Setting, play
@@ -61,6 +63,8 @@ class Surroundings:
     now: Callable[[], str]
     watch: Callable[[Started | Outcome], None]
     """Called once with `Started`, then with every outcome."""
+    note: Callable[[BatchNote], None] = lambda _: None
+    """Called with how far a batch is, each time the provider was asked."""
 
 
 async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
@@ -88,10 +92,11 @@ async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
         ledger=found.ledger,
         reruns=todo.reruns,
     )
+    budget = Budget(_limit(plan, options), spent_usd=found.spent_usd)
     calls = Calls(
         plan,
         around.providers,
-        budget=Budget(_limit(plan, options), spent_usd=found.spent_usd),
+        budget=budget,
         attempted=landing.attempted,
         max_wait_s=options.max_wait_s,
     )
@@ -100,7 +105,7 @@ async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
         await stack.enter_async_context(calls)
         await _announce(todo, found, landing, around)
         try:
-            await _play_all(plan, todo, _Doors(calls, landing), around, options)
+            await _play_all(plan, todo, _Doors(calls, landing, budget), around, options)
         except MitigationsError as exc:
             with contextlib.suppress(MitigationsError):
                 await landing.event("stopped", str(exc).splitlines()[0])
@@ -118,13 +123,14 @@ def check_start(plan: Plan, providers: Providers, *, budget_usd: float | None) -
     paid = [spec.route for spec in (*plan.models, *plan.judge.models) if not spec.is_free]
     if paid and limit is None:
         raise NoBudget(paid[0])
-    Calls(plan, providers, budget=Budget(limit))
+    check_batches(plan, Calls(plan, providers, budget=Budget(limit)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Doors:
     calls: Calls
     landing: Landing
+    budget: Budget
 
 
 async def _announce(todo: Todo, found: Recovered, landing: Landing, around: Surroundings) -> None:
@@ -142,17 +148,53 @@ async def _announce(todo: Todo, found: Recovered, landing: Landing, around: Surr
 async def _play_all(
     plan: Plan, todo: Todo, doors: _Doors, around: Surroundings, options: Options
 ) -> None:
+    stop = Stop()
+    async with _completer(plan, todo, doors, around, (stop, options)) as complete:
+        await _play(plan, todo, doors, around, (complete, stop, options))
+
+
+@contextlib.asynccontextmanager
+async def _completer(
+    plan: Plan, todo: Todo, doors: _Doors, around: Surroundings, way: tuple[Stop, Options]
+) -> AsyncIterator[Complete]:
+    """How the plan's calls are made: one by one, or by batch; with a memory on disk either way."""
+    stop, options = way
+    landing = doors.landing
+    if plan.mode == "live":
+        yield remembered(
+            doors.calls.complete,
+            known=todo.known,
+            sent=landing.sent,
+            replied=landing.replied,
+            withdrawn=landing.withdrawn,
+        )
+        return
+    run = Batching(
+        plan=plan,
+        journal=around.runs / plan.run_id / JOURNAL,
+        calls=doors.calls,
+        landing=landing,
+        budget=doors.budget,
+        stop=stop,
+        now=around.now,
+        watch=around.note,
+        max_wait_s=options.max_wait_s,
+    )
+    async with by_batch(run, todo.known) as complete:
+        yield complete
+
+
+async def _play(
+    plan: Plan,
+    todo: Todo,
+    doors: _Doors,
+    around: Surroundings,
+    way: tuple[Complete, Stop, Options],
+) -> None:
+    complete, stop, options = way
     variants = {variant.id: variant for variant in plan.variants}
     scenarios = {scenario.id: scenario for scenario in plan.scenarios}
     models = {model.route: model for model in plan.models}
-    landing = doors.landing
-    complete = remembered(
-        doors.calls.complete,
-        known=todo.known,
-        sent=landing.sent,
-        replied=landing.replied,
-        withdrawn=landing.withdrawn,
-    )
     offered = channels(variant.text for variant in plan.variants)
     setting = Setting(
         run=plan.run_id,
@@ -176,14 +218,14 @@ async def _play_all(
         return todo.repeated(outcome)
 
     async def record(outcome: Outcome) -> None:
-        await landing.record(outcome)
+        await doors.landing.record(outcome)
         around.watch(outcome)
 
-    stop = Stop()
     width = options.concurrency or default_concurrency(plan)
     with _ctrl_c(stop):
         try:
-            await execute(todo.trials, play=one, record=record, concurrency=width, stop=stop)
+            for part, at_once in parts(plan, todo.trials, width):
+                await execute(part, play=one, record=record, concurrency=at_once, stop=stop)
         except asyncio.CancelledError:
             if stop.reason is None:
                 raise

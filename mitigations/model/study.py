@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from mitigations.model.result import Settings
 from mitigations.model.scenario import Scenario
@@ -61,6 +61,8 @@ class Study:
     cells: tuple[str, ...] = ()
     """Scenario ids to run; empty: the whole pack."""
     gate: Gate = Gate()
+    mode: Literal["live", "batch"] = "live"
+    """How calls are made: one by one, or at half price through the providers' batch interfaces."""
     confirms: str = ""
     """Path of the earlier lock, or id of the earlier run, that this study confirms."""
 
@@ -154,6 +156,7 @@ class Plan:
     settings: Settings
     budget_usd: float | None
     schedule: str | None = None
+    mode: Literal["live", "batch"] = "live"
     hash: str = ""
     """Content hash of the lock; every trial id starts from it."""
     approvals: tuple[Approval, ...] = ()

@@ -77,6 +77,7 @@ def lock_document(plan: Plan) -> dict[str, Any]:
         **({"approvals": approvals} if approvals else {}),
         **({"confirms": confirms} if confirms else {}),
         **({} if plan.gate == Gate() else {"gate": _GATE.dump_python(plan.gate, mode="json")}),
+        **({} if plan.mode == "live" else {"mode": plan.mode}),
     }
 
 
@@ -202,4 +203,5 @@ def _plan(doc: dict[str, Any], name: str, base: Path | None, load_pack: LoadPack
         approvals=_APPROVALS.validate_python(doc.get("approvals", ())),
         confirms=_DISCOVERY.validate_python(doc.get("confirms")),
         gate=_GATE.validate_python(doc.get("gate", Gate())),
+        mode=doc.get("mode", "live"),
     )

@@ -71,6 +71,7 @@ def make_plan(study: Study, parts: Ingredients, *, created: str) -> Plan:
         ),
         budget_usd=study.budget_usd,
         schedule=study.schedule,
+        mode=study.mode,
         approvals=parts.approvals,
         confirms=parts.confirms,
         gate=study.gate,

@@ -125,6 +125,7 @@ class StudyFile(BaseModel):
     budget_usd: Annotated[float, Field(gt=0)] | None = None
     schedule: str | None = None
     gate: GateEntry = GateEntry()
+    mode: Literal["live", "batch"] = "live"
 
     @model_validator(mode="after")
     def _gate_names_its_variants(self) -> Self:
@@ -190,4 +191,5 @@ def _study(doc: YamlDoc) -> Study:
         budget_usd=entry.budget_usd,
         schedule=entry.schedule,
         gate=entry.gate.rule(),
+        mode=entry.mode,
     )

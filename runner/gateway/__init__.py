@@ -5,6 +5,7 @@ LiteLLM; names follow LiteLLM. The same bytes give equal replies on both routes,
 each library made of the parameters) and `latency_s`.
 """
 
+from runner.gateway.batch_line import BatchLine, BatchState, BatchTrouble, custom_id
 from runner.gateway.exceptions import Disposition
 from runner.gateway.faults import FaultKind
 from runner.gateway.gateway import Gateway
@@ -15,10 +16,14 @@ from runner.gateway.routes import NoRoute
 
 __all__ = [
     "Attempt",
+    "BatchLine",
+    "BatchState",
+    "BatchTrouble",
     "Disposition",
     "FaultKind",
     "Gateway",
     "NoRoute",
     "RetryPolicy",
     "UnsafeAddress",
+    "custom_id",
 ]

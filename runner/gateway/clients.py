@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.gateway.hosts import Hosts
 from runner.gateway.routes import NO_KEY, Client, Route
-from runner.gateway.transport import TappedTransport, session_factory
+from runner.gateway.transport import BODY_LIMIT, TappedTransport, session_factory
 
 TAKES_A_HANDLER = frozenset(
     {"deepseek", "fireworks_ai", "gemini", "groq", "mistral", "openrouter", "together_ai", "xai"}
@@ -19,10 +19,15 @@ the others want an OpenAI client or a handler of their own and fail on this one.
 
 
 class Lines:
-    """Open clients by route; one gateway has one."""
+    """Open clients by route; one gateway has one, and one more for batches.
 
-    def __init__(self, hosts: Hosts) -> None:
-        self._hosts = hosts
+    Args:
+        hosts: where keys may go.
+        limit: bytes read of one response.
+    """
+
+    def __init__(self, hosts: Hosts, *, limit: int = BODY_LIMIT) -> None:
+        self._hosts, self._limit = hosts, limit
         self._open: dict[tuple[Route, str], Any] = {}
 
     async def open(self, route: Route, key: str | None) -> None:
@@ -47,10 +52,14 @@ class Lines:
         await client.post(
             "/v1/messages" if route.wire is Client.ANTHROPIC else "/chat/completions",
             body=dict(parameters),
-            cast_to=_response_type(route.wire),
+            cast_to=response_type(route.wire),
             options={"max_retries": 0, "timeout": timeout_s},
         )
         return None
+
+    def client(self, route: Route, key: str | None) -> Any:
+        """The open client of a route: the SDK's own, for what is no completion."""
+        return self._open[route, key or NO_KEY]
 
     async def close(self) -> None:
         """Close every client."""
@@ -66,10 +75,10 @@ class Lines:
             tapped = route.model.partition("/")[0] in TAKES_A_HANDLER
             return _litellm_handler("", key, self._hosts) if tapped else None
         if route.wire is Client.OPENAI:
-            return _openai(url, route.host, key, self._hosts)
+            return _openai(url, route.host, key, self._hosts, self._limit)
         if route.client is Client.LITELLM:
             return _litellm_handler(route.host, key, self._hosts)
-        return _anthropic(url, route.host, key, self._hosts)
+        return _anthropic(url, route.host, key, self._hosts, self._limit)
 
 
 async def _litellm_send(
@@ -91,24 +100,24 @@ async def _litellm_send(
     )
 
 
-def _openai(url: str, host: str, key: str, hosts: Hosts) -> Any:
+def _openai(url: str, host: str, key: str, hosts: Hosts, limit: int) -> Any:
     import httpx  # noqa: PLC0415 - seconds of import, inside the call that needs it
     import httpx_aiohttp  # noqa: PLC0415 - the same
     import openai  # noqa: PLC0415 - the same
 
     inner = httpx_aiohttp.AiohttpTransport(client=session_factory(hosts))
-    transport: Any = TappedTransport(inner, httpx, host=host, key=key)
+    transport: Any = TappedTransport(inner, httpx, host=host, key=key, limit=limit)
     line = openai.DefaultAioHttpClient(transport=transport, follow_redirects=False, trust_env=False)
     return openai.AsyncOpenAI(api_key=key, base_url=url, max_retries=0, http_client=line)
 
 
-def _anthropic(url: str, host: str, key: str, hosts: Hosts) -> Any:
+def _anthropic(url: str, host: str, key: str, hosts: Hosts, limit: int) -> Any:
     import anthropic  # noqa: PLC0415 - seconds of import, inside the call that needs it
     import httpx2  # noqa: PLC0415 - the same
     from httpx_aiohttp.httpx2 import AiohttpTransport  # noqa: PLC0415 - the same
 
     inner = AiohttpTransport(client=session_factory(hosts))
-    transport: Any = TappedTransport(inner, httpx2, host=host, key=key)
+    transport: Any = TappedTransport(inner, httpx2, host=host, key=key, limit=limit)
     line = anthropic.DefaultAioHttpClient(
         transport=transport, follow_redirects=False, trust_env=False
     )
@@ -127,7 +136,8 @@ def _litellm_handler(host: str, key: str, hosts: Hosts) -> Any:
     return AsyncHTTPHandler(transport=transport, follow_redirects=False)
 
 
-def _response_type(wire: Client) -> Any:
+def response_type(wire: Client) -> Any:
+    """What an SDK is told to return so that it parses nothing: the bare response."""
     if wire is Client.ANTHROPIC:
         import httpx2  # noqa: PLC0415 - imported already, with the client
 

@@ -34,6 +34,8 @@ class FaultKind(StrEnum):
     WAIT_TOO_LONG = "wait-too-long"
     DEADLINE = "deadline"
     BLOCKED = "blocked"
+    BATCH_ITEM = "batch-item"
+    """Expired, canceled, or missing among a batch's results: never answered and not charged."""
 
 
 RETRYABLE = frozenset(

@@ -13,6 +13,8 @@ from mitigations.model import ModelSpec, Reply, Request
 from runner.budget import Budget, Reservation, input_bound, require_prices, worst_case_of
 from runner.gateway.allowance import allowances
 from runner.gateway.attempt import Line, fault_reply, one_request
+from runner.gateway.batch_line import BATCH_BODY_LIMIT, BatchLine
+from runner.gateway.batches import batch_line
 from runner.gateway.clients import Lines
 from runner.gateway.faults import BLOCKING, OUTAGE, Fault, FaultKind
 from runner.gateway.hosts import Hosts
@@ -71,6 +73,7 @@ class Gateway:
         self._timer = timer or Timer()
         self._clock = self._timer.clock
         self._lines = Lines(self._hosts)
+        self._batch_lines = Lines(self._hosts, limit=BATCH_BODY_LIMIT)
         self._bindings = bindings()
         self._models: dict[ModelSpec, _Model] = {}
         self._key_names: set[str] = set()
@@ -122,9 +125,14 @@ class Gateway:
                 return self._give_up(end, request, number, doubt_usd)
             await self._timer.sleep(pause)
 
+    def batches(self, spec: ModelSpec) -> BatchLine:
+        """The batch interface of a model's provider; raises `NoRoute` where it has none for us."""
+        return batch_line(spec, self._model(spec).line, self._batch_lines)
+
     async def close(self) -> None:
         """Close every connection."""
         await self._lines.close()
+        await self._batch_lines.close()
 
     def limiter(self, spec: ModelSpec) -> Limiter:
         """The gate in front of a model: for progress displays and tests."""

@@ -65,10 +65,14 @@ class TappedTransport:
         lib: the module (`httpx` or `httpx2`) whose types `inner` speaks.
         host: the only host this transport sends to; empty where LiteLLM knows it and we do not.
         key: the only credential it lets out.
+        limit: bytes read of one response.
     """
 
-    def __init__(self, inner: Any, lib: Any, *, host: str, key: str) -> None:
+    def __init__(
+        self, inner: Any, lib: Any, *, host: str, key: str, limit: int = BODY_LIMIT
+    ) -> None:
         self._inner, self._lib, self._host, self._key = inner, lib, host, key
+        self._limit = limit
 
     async def handle_async_request(self, request: Any) -> Any:
         """Send one request, read the whole response, and show both to the tap of this call."""
@@ -77,6 +81,7 @@ class TappedTransport:
         tap.fault = None
         self._guard(request)
         try:
+            await request.aread()  # an uploaded file is a stream until it is read
             response = await self._inner.handle_async_request(request)
             body = await self._read(response)
         except Exception as error:
@@ -132,8 +137,8 @@ class TappedTransport:
         try:
             async for chunk in stream:
                 size += len(chunk)
-                if size > BODY_LIMIT:
-                    raise Oversize(f"a response of more than {BODY_LIMIT} bytes")
+                if size > self._limit:
+                    raise Oversize(f"a response of more than {self._limit} bytes")
                 chunks.append(chunk)
         finally:
             await response.aclose()
