@@ -27,6 +27,7 @@ from reports.report import (
 )
 from reports.report_json import comparison_json, report_json
 from reports.sentences import model_sentence, sentence
+from reports.tables import arrow_table
 from reports.writer import FORMATS, comparison_html, write
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "RunSide",
     "Transcripts",
     "analysis_json",
+    "arrow_table",
     "build",
     "compare",
     "comparison_html",

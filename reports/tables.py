@@ -133,8 +133,16 @@ def csv_bytes(report: Report) -> bytes:
 
 def parquet_bytes(report: Report) -> bytes:
     """The same columns, typed: counts as integers, the rest as doubles or text."""
-    import pyarrow as pa  # noqa: PLC0415 - heavy
     from pyarrow import parquet  # noqa: PLC0415 - heavy
+
+    sink = io.BytesIO()
+    parquet.write_table(arrow_table(report), sink)
+    return sink.getvalue()
+
+
+def arrow_table(report: Report) -> Any:
+    """The rows as a typed `pyarrow.Table`; null where a number is undefined."""
+    import pyarrow as pa  # noqa: PLC0415 - heavy
 
     names = columns(report)
     fields = [pa.field(name, getattr(pa, _type(name))()) for name in names]
@@ -142,9 +150,7 @@ def parquet_bytes(report: Report) -> bytes:
     for row in rows(report):
         for name, value in row.items():
             data[name].append(clean(value) if isinstance(value, str) else value)
-    sink = io.BytesIO()
-    parquet.write_table(pa.table(data, schema=pa.schema(fields)), sink)
-    return sink.getvalue()
+    return pa.table(data, schema=pa.schema(fields))
 
 
 def _type(name: str) -> str:

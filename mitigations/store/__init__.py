@@ -1,5 +1,6 @@
 """DuckDB and the journal: the one place that keeps outcomes, and the one door to DuckDB."""
 
+from mitigations.store.connection import connect_read_only
 from mitigations.store.database import Store
 from mitigations.store.extract import Chosen, Rows
 from mitigations.store.journal import Journal, read_journal
@@ -17,6 +18,7 @@ __all__ = [
     "Recovered",
     "Rows",
     "Store",
+    "connect_read_only",
     "outcome_of",
     "read_journal",
     "recover",

@@ -44,6 +44,49 @@ def connect(path: Path, *, create: bool) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def connect_read_only(path: Path) -> duckdb.DuckDBPyConnection:
+    """A connection that can read this one file and nothing else, and change nothing.
+
+    Raises what `connect` raises, and `InvalidFile` for a file that a newer program must open first.
+    """
+    if not path.is_file():
+        raise InvalidFile(path, "does not exist", fix="Name the database of a workspace.")
+    try:
+        connection = duckdb.connect(
+            str(path),
+            read_only=True,
+            config={
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "enable_external_access": False,
+                "lock_configuration": True,
+            },
+        )
+    except duckdb.IOException as exc:
+        raise _io_error(path, exc) from exc
+    except duckdb.Error as exc:
+        reason = str(exc).splitlines()[0]
+        raise StorageFailed(f"{path}: cannot be opened: {reason}") from exc
+    try:
+        _check_version(connection, path, _tables(connection))
+        _check_additions(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_additions(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    columns = "select table_name, column_name from duckdb_columns() where not internal"
+    with duckdb.connect(":memory:") as fresh:
+        fresh.execute(sql("schema"))
+        fresh.execute(sql("additions"))
+        wanted = set(fresh.execute(columns).fetchall())
+    if wanted - set(connection.execute(columns).fetchall()):
+        fix = f"Bring it up to date: mitigations --db {path} check --database"
+        raise InvalidFile(path, "was last written by an earlier version", fix=fix)
+
+
 def _io_error(path: Path, exc: duckdb.IOException) -> DatabaseBusy | InvalidFile | StorageFailed:
     message = str(exc)
     holder = re.search(r"held in (.+?) \(PID (\d+)\)", message)
@@ -61,9 +104,7 @@ def _io_error(path: Path, exc: duckdb.IOException) -> DatabaseBusy | InvalidFile
 
 
 def _ensure_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    tables = {
-        row[0] for row in connection.execute("select table_name from duckdb_tables()").fetchall()
-    }
+    tables = _tables(connection)
     if not tables:
         connection.begin()
         connection.execute(sql("schema"))
@@ -72,6 +113,18 @@ def _ensure_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         connection.commit()
         _ensure_view(connection)
         return
+    _check_version(connection, path, tables)
+    # What later versions added, in databases made before them as well.
+    connection.execute(sql("additions"))
+    _ensure_view(connection)
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    rows = connection.execute("select table_name from duckdb_tables()").fetchall()
+    return {row[0] for row in rows}
+
+
+def _check_version(connection: duckdb.DuckDBPyConnection, path: Path, tables: set[str]) -> None:
     if "schema_version" not in tables:
         raise InvalidFile(path, "is a database of something else", fix="Name another --db.")
     row = connection.execute("select max(version) from schema_version").fetchone()
@@ -82,9 +135,6 @@ def _ensure_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             f"has schema version {found}; this program reads {SCHEMA_VERSION}",
             fix="Rebuild it from its journals: mitigations check --db FILE --rebuild.",
         )
-    # What later versions added, in databases made before them as well.
-    connection.execute(sql("additions"))
-    _ensure_view(connection)
 
 
 def _ensure_view(connection: duckdb.DuckDBPyConnection) -> None:
