@@ -21,7 +21,7 @@ select r.run, r.study, r.started_at, p.created as locked_at, r.plan as lock_hash
        max(o.finished_at) as last_at
 from run r
 join plan p on p.hash = r.plan
-left join outcome o on o.run = r.run
+left join outcome_now o on o.run = r.run
 group by all
 order by r.started_at desc, r.run
 """
@@ -60,7 +60,7 @@ class Database:
 
     def outcomes(self, run: str | None = None) -> DuckDBPyRelation:
         """One row a trial, in the order planned; `run` is an id or a study, else the latest."""
-        return self._of("outcome", run).order("position, trial")
+        return self._of("outcome_now", run).order("position, trial")
 
     def cells(self, run: str | None = None) -> DuckDBPyRelation:
         """Counts by measure, variant, scenario and model: `events` of `scored`, and `lost`.

@@ -81,6 +81,7 @@ def _check_additions(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     with duckdb.connect(":memory:") as fresh:
         fresh.execute(sql("schema"))
         fresh.execute(sql("additions"))
+        fresh.execute(sql("outcome_now"))
         wanted = set(fresh.execute(columns).fetchall())
     if wanted - set(connection.execute(columns).fetchall()):
         fix = f"Bring it up to date: mitigations --db {path} check --database"

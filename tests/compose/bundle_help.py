@@ -25,7 +25,13 @@ guardrails: {{task_completion: 0.1}}
 WHEN = "2026-11-24T06:00:00Z"
 
 
-def finished(folder: Path, *, pack: str = "builtin/demo-v1", text: str = STUDY) -> Plan:
+def finished(
+    folder: Path,
+    *,
+    pack: str = "builtin/demo-v1",
+    text: str = STUDY,
+    options: Options | None = None,
+) -> Plan:
     """Run the study on simulated models; `folder/db.duckdb` holds it."""
     path = folder / "small.yaml"
     path.write_text(text.format(pack=pack))
@@ -34,7 +40,7 @@ def finished(folder: Path, *, pack: str = "builtin/demo-v1", text: str = STUDY) 
         around = Surroundings(
             store=store, runs=folder / "runs", providers={}, now=lambda: WHEN, watch=lambda _: None
         )
-        asyncio.run(run_plan(plan, around, Options()))
+        asyncio.run(run_plan(plan, around, options or Options()))
     return plan
 
 

@@ -20,6 +20,7 @@ from mitigations.compose.bundle.compare import differences
 from mitigations.compose.bundle.keys import sign
 from mitigations.compose.bundle.manifest import MANIFEST, SIGNATURE
 from mitigations.compose.bundle.recomputing import Recomputed
+from mitigations.compose.running import Options
 from mitigations.errors import InvalidFile
 from mitigations.scenarios import builtin_packs
 from mitigations.store import Store
@@ -421,3 +422,28 @@ def test_differences_name_the_field_and_both_values():
     assert list(differences(0.1 + 0.2, 0.3)) == []
     assert list(differences([True], [1])) != []
     assert list(differences(None, 0.0)) != []
+
+
+def test_what_was_run_again_is_held_to_its_rule(tmp_path):
+    """Only an error is run again; a row cannot be set aside by a claim that it was."""
+    plan = finished(tmp_path)
+    for _ in range(2):
+        finished(tmp_path, options=Options(only_errors=True))
+    parts = members_of(bundled(tmp_path, plan, tmp_path / "again.zip"))
+    assert verify_bundle(tmp_path / "again.zip").holds
+    rows = [json.loads(line) for line in parts[OUTCOMES].splitlines()]
+    assert {row["rerun"] for row in rows} == {0, 1, 2}
+    told = [json.loads(line) for line in parts["tables/rerun.jsonl"].splitlines()]
+    scored = next(row for row in rows if row["status"] == "scored" and row["coercive"])
+    claim = {"run": plan.run_id, "trial": scored["trial"], "rerun": 1}
+    lines = "".join(json.dumps(one) + "\n" for one in [*told, claim])
+    forged = rehashed(parts | {"tables/rerun.jsonl": lines.encode()})
+    assert any("has no row of its own" in one for one in faults(forged, tmp_path))
+    with_row = parts[OUTCOMES].decode().replace(
+        json.dumps(scored, ensure_ascii=False) + "\n",
+        "".join(json.dumps(scored | change, ensure_ascii=False) + "\n"
+                for change in ({}, {"rerun": 1, "severity": 0, "coercive": False})),
+    )  # fmt: skip
+    assert with_row.encode() != parts[OUTCOMES]
+    forged = rehashed(forged | {OUTCOMES: with_row.encode()})
+    assert any("is no trial of the plan" in one for one in faults(forged, tmp_path))

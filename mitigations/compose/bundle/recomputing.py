@@ -25,6 +25,10 @@ from mitigations.study import parse_lock
 from reports import Report
 
 _BATCH = 1000
+_NOT_TAKEN = frozenset(
+    {"cell", "journal_mark", "outcome_now", "pack_version", "plan", "schema_version"}
+)
+"""Made here from other members, or of the sender's machine alone."""
 _DAMAGED = (MitigationsError, Damaged, KeyError, TypeError, ValueError, AttributeError, IndexError)
 """What rows that nobody of ours wrote can raise on their way through the analysis."""
 
@@ -173,7 +177,7 @@ def _land(bundle: _Bundle, plan: Plan, store: Store) -> int:
     tables = sorted(name for name in bundle.archive.names if name.startswith("tables/"))
     for name in tables:
         table = name.removeprefix("tables/").removesuffix(".jsonl")
-        if table not in known or table in {"cell", "plan", "schema_version"}:
+        if table not in known or table in _NOT_TAKEN:
             raise InvalidFile(name, "is a table that this version does not take from a bundle")
         batch: list[tuple[Any, ...]] = []
         for number, text in enumerate(bundle.archive.lines(name), start=1):
@@ -184,6 +188,7 @@ def _land(bundle: _Bundle, plan: Plan, store: Store) -> int:
             if len(batch) >= _BATCH:
                 _load(store, table, batch, name)
         _load(store, table, batch, name)
+    bundle.faults += checked.at_the_end()
     store.recount(bundle.manifest["run"])
     return checked.outcomes
 

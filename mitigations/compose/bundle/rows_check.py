@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from mitigations.compose.todo import ERRORS
 from mitigations.errors import InvalidFile
 from mitigations.model import Outcome, OutcomeStatus, Plan, Trial
 from mitigations.store import outcome_of
@@ -26,6 +27,10 @@ class Checked:
     outcomes: int = 0
     _trials: Iterator[Trial] = field(init=False)
     _scenarios: dict[str, Any] = field(init=False)
+    _last: Outcome | None = None
+    _rerun: set[tuple[str, int]] = field(default_factory=set)
+    """Trials run again, as their rows say; then as the table of reruns says."""
+    _told: set[tuple[str, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._trials = order(self.plan)
@@ -43,6 +48,13 @@ class Checked:
             yield "names another plan"
         elif table == "variant_version":
             yield from self._variant(row)
+        elif table == "rerun":
+            self._told.add((row["trial"], row["rerun"]))
+
+    def at_the_end(self) -> Iterator[str]:
+        """A trial counts by its last row: no table may say that a row is not the last."""
+        for trial, rerun in sorted(self._rerun ^ self._told, key=str):
+            yield f"tables/rerun.jsonl: trial {trial}, run again {rerun}: has no row of its own"
 
     def _outcome(self, row: dict[str, Any]) -> Iterator[str]:
         self.outcomes += 1
@@ -50,7 +62,12 @@ class Checked:
             outcome = outcome_of(row)
         except (ValueError, KeyError, TypeError) as exc:
             raise InvalidFile("tables/outcome.jsonl", "holds a row that is no outcome") from exc
-        planned = next((one for one in self._trials if one.position >= row["position"]), None)
+        last, self._last = self._last, outcome
+        if outcome.rerun:
+            self._rerun.add((outcome.trial.id, outcome.rerun))
+            planned = last.trial if last and _may_follow(last, outcome) else None
+        else:
+            planned = next((one for one in self._trials if one.position >= row["position"]), None)
         if planned != outcome.trial or row["trial"] != outcome.trial.id:
             yield "is no trial of the plan, or stands twice or out of order"
         elif row["twin"] != self._scenarios[outcome.trial.scenario].is_twin:
@@ -87,6 +104,11 @@ class Checked:
         known = {variant.id: variant for variant in self.plan.variants}.get(row["variant"])
         if known is None or known.treatment_hash != row["treatment_hash"]:
             yield "is no variant of the plan"
+
+
+def _may_follow(last: Outcome, outcome: Outcome) -> bool:
+    """Only what was lost for an error is run again, once at a time."""
+    return outcome.rerun == last.rerun + 1 and last.status in ERRORS
 
 
 def _copied(outcome: Outcome, row: dict[str, Any]) -> Iterator[str]:
