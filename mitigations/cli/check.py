@@ -39,8 +39,8 @@ def check(  # noqa: PLR0913 - one argument per flag of the command
     if any(name for _, name in events):
         _add_event(here, [one for one in events if one[1]], by=by, note=note, folder=folder)
         return
-    names = [path.name for path in paths or () if _is_name(path)]
-    if names and len(names) == len(paths or ()):
+    names = _names(paths or [], folder)
+    if names:
         _show(here, names, folder, as_json=as_json or here.json)
         return
     if database or rebuild:
@@ -62,9 +62,14 @@ def check(  # noqa: PLR0913 - one argument per flag of the command
         raise typer.Exit(2)
 
 
-def _is_name(path: Path) -> bool:
-    """A bare word that is no file: the name of a variant."""
-    return path.suffix == "" and path.name == str(path) and path.name != "" and not path.exists()
+def _names(paths: list[Path], folder: Path) -> list[str]:
+    """The words that are no file and name a variant; empty unless all of them do."""
+    words = [str(path) for path in paths if path.name == str(path) and not path.exists()]
+    if not words or len(words) < len(paths):
+        return []
+    from mitigations.compose import approving  # noqa: PLC0415 - start-up stays light
+
+    return words if all(approving.is_variant(word, folder) for word in words) else []
 
 
 def _show(here: Session, names: list[str], folder: Path, *, as_json: bool) -> None:

@@ -39,6 +39,11 @@ class _Line(BaseModel):
     note: Annotated[str, Field(max_length=2000)] = ""
 
 
+def is_variant(name: str, folder: Path) -> bool:
+    """Whether a file of the folder, or a shipped variant, has this name."""
+    return name in variants.library() or (folder / f"{name}.md").is_file()
+
+
 def all_events(folder: Path) -> tuple[StatusEvent, ...]:
     """Every event of a folder of variants, as written; `InvalidFile` with the line of a bad one."""
     path = folder / FILE_NAME

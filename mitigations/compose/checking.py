@@ -37,7 +37,7 @@ def check_paths(paths: Sequence[Path]) -> list[Result]:
     results: list[Result] = []
     for path in paths:
         if not path.exists():
-            raise InvalidFile(path, "does not exist")
+            raise InvalidFile(path, f"does not exist, and there is no variant {path.name!r}")
         results += _folder(path) if path.is_dir() else _file(path)
     if not results:
         raise InvalidFile(paths[0], "holds nothing to check", fix="Start with `mitigations init`.")

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from mitigations.compose.kept import LOCK, open_kept
+from mitigations.compose import sealing
+from mitigations.compose.kept import LOCK, open_kept, plan_of
 from mitigations.compose.running import JOURNAL
-from mitigations.errors import InvalidFile
+from mitigations.errors import InvalidFile, MitigationsError
 from mitigations.store import Store, recover
 from mitigations.study import lock_text
 
@@ -28,6 +29,9 @@ def rebuild(db: Path, runs: Path, *, now: Callable[[], str]) -> list[tuple[str, 
             twins = frozenset(scenario.id for scenario in plan.scenarios if scenario.is_twin)
             found = recover(path.parent / JOURNAL, store, run=run, twins=twins)
             store.event(run, "rebuilt", str(found.landed), at=now())
+            # The journal is the truth now: what its seals say of it is held against the new rows.
+            for seal in sealing.seals(path.parent, plan.hash)[-1:]:
+                store.event(run, sealing.EVENT, f"{seal.outcomes} {seal.digest}", at=seal.at)
             landed.append((run, found.landed))
     if db.exists():
         db.replace(db.with_name(f"{db.name}.before-rebuild"))
@@ -40,6 +44,27 @@ def audit(store: Store, runs: Path) -> list[str]:
     problems = []
     for run, _, _ in store.runs():
         problems += [f"{run}: {problem}" for problem in store.cell_faults(run)]
-        if not (runs / run / JOURNAL).exists():
+        journal = runs / run / JOURNAL
+        if not journal.exists():
             problems.append(f"{run}: its journal is missing; the database cannot be rebuilt")
+            continue
+        problems += [f"{run}: {problem}" for problem in _sealed_faults(store, journal, run)]
     return problems
+
+
+def _sealed_faults(store: Store, journal: Path, run: str) -> list[str]:
+    """What differs from the lock, the seals and the journal, each outcome row by its trial."""
+    try:
+        plan = plan_of(store, run)
+        known = sealing.seals(journal.parent, plan.hash)
+        rows = list(sealing.row_faults(store, journal, plan))
+    except (MitigationsError, ValueError, KeyError) as exc:
+        return [str(exc).splitlines()[0]]
+    more = [f"and {len(rows) - 20} more outcomes"] if len(rows) > 20 else []
+    state = sealing.alarm(store, journal.parents[1], plan, run)
+    return [
+        *sealing.journal_faults(journal, known),
+        *([state.detail] if state.fired else []),
+        *rows[:20],
+        *more,
+    ]

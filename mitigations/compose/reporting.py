@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import reports
 import stats
+from mitigations.compose import sealing
 from mitigations.compose.planning import analysis_hash
 from mitigations.errors import NoData, UnknownName
 from mitigations.model import Alarm, Analysis, Cell, Counts, Interval, Plan
@@ -42,12 +43,21 @@ def _per_epoch(plan: Plan) -> int:
 
 
 def report_run(
-    store: Store, plan: Plan, run: str, *, commands: Sequence[str], transcripts: Transcripts = 3
+    store: Store,
+    plan: Plan,
+    run: str,
+    *,
+    commands: Sequence[str],
+    transcripts: Transcripts = 3,
+    stored: Alarm | None = None,
 ) -> Report:
-    """Everything the report says about a run; reads cells and a bounded number of rows."""
+    """Everything the report says about a run; reads cells and a bounded number of rows.
+
+    `stored` is what is known of the rows' integrity where no seal of them is here; else it is seen.
+    """
     cells, guardrails = store.cells(run), store.guardrails(run)
     served = served_models(store, run)
-    analysis = analyse_run(store, plan, run, served)
+    analysis = analyse_run(store, plan, run, served, stored=stored)
     places = reports.sample_places(cells, analysis, repeats=plan.repeats, transcripts=transcripts)
     disputed = store.disputed(run, coercive_at=plan.coercive_at)
     places += reports.disputed_shown(disputed, transcripts)
@@ -67,14 +77,25 @@ def report_run(
     )
 
 
-def analyse_run(store: Store, plan: Plan, run: str, served: Sequence["Served"]) -> Analysis:
+def analyse_run(
+    store: Store,
+    plan: Plan,
+    run: str,
+    served: Sequence["Served"],
+    *,
+    stored: Alarm | None = None,
+) -> Analysis:
     """The plan's analysis of what a run has landed so far, its validity alarms included."""
     return stats.analyse(
         store.cells(run),
         plan.settings,
         pairs=store.pairs(run, plan.settings.baseline, per_epoch=_per_epoch(plan)),
         guardrails=store.guardrails(run),
-        alarms=(model_change(served), _copies(store, run)),
+        alarms=(
+            model_change(served),
+            _copies(store, run),
+            stored or sealing.alarm(store, store.path.parent / "runs", plan, run),
+        ),
     )
 
 

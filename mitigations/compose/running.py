@@ -11,6 +11,7 @@ from pathlib import Path
 from mitigations.compose.batching import Batching, by_batch, check_batches, parts
 from mitigations.compose.calls import Calls
 from mitigations.compose.kept import keep_plan
+from mitigations.compose.sealing import Sealer
 from mitigations.compose.todo import Todo, again, left
 from mitigations.errors import Interrupted, MitigationsError, NoBudget, PlanChanged
 from mitigations.model import Complete, Outcome, Plan, Trial
@@ -100,19 +101,33 @@ async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
         attempted=landing.attempted,
         max_wait_s=options.max_wait_s,
     )
+    sealer = Sealer(around.store, path.parent, plan, journal=JOURNAL)
+    try:
+        await _run(plan, todo, _Doors(calls, landing, budget, found), around, options)
+    except MitigationsError:
+        with contextlib.suppress(MitigationsError, OSError):
+            sealer.seal(at=around.now())
+        raise
+    sealer.seal(at=around.now())
+    return run
+
+
+async def _run(
+    plan: Plan, todo: Todo, doors: "_Doors", around: Surroundings, options: Options
+) -> None:
+    landing, calls = doors.landing, doors.calls
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(landing)
         await stack.enter_async_context(calls)
-        await _announce(todo, found, landing, around)
+        await _announce(todo, doors.found, landing, around)
         try:
-            await _play_all(plan, todo, _Doors(calls, landing, budget), around, options)
+            await _play_all(plan, todo, doors, around, options)
         except MitigationsError as exc:
             with contextlib.suppress(MitigationsError):
                 await landing.event("stopped", str(exc).splitlines()[0])
             raise
         if not options.only_errors:
             await landing.event("finished", "")
-    return run
 
 
 def check_start(plan: Plan, providers: Providers, *, budget_usd: float | None) -> None:
@@ -131,6 +146,7 @@ class _Doors:
     calls: Calls
     landing: Landing
     budget: Budget
+    found: Recovered
 
 
 async def _announce(todo: Todo, found: Recovered, landing: Landing, around: Surroundings) -> None:

@@ -9,10 +9,17 @@ from typing import Any, Self
 import duckdb
 
 from mitigations.carried import carried_text
-from mitigations.errors import MitigationsError, NoData, PlanChanged, StorageFailed
+from mitigations.errors import (
+    InvalidFile,
+    MitigationsError,
+    NoData,
+    PlanChanged,
+    StorageFailed,
+)
 from mitigations.model import FACTORS, Cell, Counts, Outcome, PairCell, Plan
 from mitigations.store import extract
 from mitigations.store.connection import connect, sql
+from mitigations.store.digest import Tally
 from mitigations.store.ledger import Mark
 from mitigations.store.rows import COLUMNS, CellKey, counted, from_row, to_row
 
@@ -28,6 +35,8 @@ class Store:
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         self._db = connection
         self.path = path
+        self.tallies: dict[str, Tally] = {}
+        """Run to what this process has landed of it; a seal starts from it."""
 
     @classmethod
     def open(cls, path: Path, *, create: bool = True) -> Self:
@@ -136,6 +145,7 @@ class Store:
         for outcome in outcomes:
             twin = outcome.trial.scenario in twins
             rows.append(to_row(outcome, twin=twin))
+            self.tallies.setdefault(run, Tally()).add(rows[-1])
             if outcome.rerun:
                 again.append((run, outcome.trial.id, outcome.rerun))
             for key, (events_, scored, lost) in counted(outcome, twin=twin):
@@ -310,7 +320,12 @@ class Store:
         query = f"select {_COLUMNS} from {table} {where}"  # noqa: S608 - our own literals
         cursor = self._db.cursor().execute(query, parameters)
         while batch := cursor.fetchmany(1000):
-            yield from map(from_row, batch)
+            try:
+                yield from map(from_row, batch)
+            except (ValueError, KeyError, TypeError) as exc:
+                problem = "holds an outcome row that this version cannot read"
+                fix = "Find it: mitigations check --database"
+                raise InvalidFile(self.path, problem, fix=fix) from exc
 
     def cell_faults(self, run: str) -> list[str]:
         """Cells that a recount of the outcome rows does not confirm."""
@@ -341,6 +356,38 @@ class Store:
         """Count the cells of a run whose rows were loaded, from the rows alone."""
         counted_again = sql("cells_from_outcomes")
         self._db.execute(f"insert into cell select $run, * from ({counted_again})", {"run": run})  # noqa: S608 - our own statement
+
+    def rerun_faults(self, run: str) -> list[str]:
+        """Whether the list of repeated trials is the one that their rows make."""
+        listed = self._db.execute("select trial, rerun from rerun where run = ?", [run]).fetchall()
+        query = "select trial, rerun from outcome where run = ? and rerun > 0"
+        if sorted(listed) == sorted(self._db.execute(query, [run]).fetchall()):
+            return []
+        return ["the list of trials that were run again is not the one their rows make"]
+
+    def every_row(self, run: str) -> Iterator[Outcome]:
+        """Every outcome row, those included that a repetition replaced."""
+        return self._stream("where run = ? order by position, trial", [run], table="outcome")
+
+    def version_faults(self, plan: Plan) -> list[str]:
+        """Variants and scenarios whose stored version is not the plan's."""
+        rows = self._db.execute(
+            "select variant, text_hash, treatment_hash, document from variant_version"
+        ).fetchall()
+        texts = {row[0]: row[1:] for row in rows}
+        faults = [
+            f"the stored text of variant {one.id} is not the one in the lock"
+            for one in plan.variants
+            if texts.get(one.id) != (one.text_hash, one.treatment_hash, one.text)
+        ]
+        columns = ", ".join(FACTORS)
+        query = f"select hash, scenario, title, {columns} from scenario_version"  # noqa: S608
+        known = {row[0]: row[1:] for row in self._db.execute(query).fetchall()}
+        return faults + [
+            f"the stored factors of scenario {one.id} are not the ones in its pack"
+            for one in plan.scenarios
+            if known.get(one.hash) != (one.id, one.title, *(one.factors.get(f) for f in FACTORS))
+        ]
 
     def query(self, statement: str, run: str) -> list[tuple[Any, ...]]:
         """Rows of a named statement under `sql/` that takes the run as `$run`."""

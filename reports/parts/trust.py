@@ -37,6 +37,12 @@ _ADVICE: tuple[Advice, ...] = (
         "Pin a dated model id and run again.",
     ),
     Advice(
+        ("rows", "chang"),
+        "Rows, counts or a journal that were edited after the run can say anything.",
+        "Find what differs with `mitigations check --database`; rebuild from the journals if they "
+        "still agree with their seals, or run again.",
+    ),
+    Advice(
         ("model", "chang"),
         "A model that changed during the run is two models under one name.",
         "Pin a dated model id and run again.",

@@ -10,6 +10,7 @@ from typing import Any
 
 import reports
 from mitigations.codec import build
+from mitigations.compose import sealing
 from mitigations.compose.bundle.archive import Archive, Damaged
 from mitigations.compose.bundle.compare import differences, page_difference
 from mitigations.compose.bundle.making import PACK, PAGE, PLAN, REPORT
@@ -19,7 +20,7 @@ from mitigations.compose.bundle.rows_check import Checked
 from mitigations.compose.planning import pack_for_lock
 from mitigations.compose.reporting import report_run
 from mitigations.errors import InvalidFile, MitigationsError
-from mitigations.model import FACTORS, Plan, Scenario
+from mitigations.model import FACTORS, Alarm, Plan, Scenario
 from mitigations.store import Store
 from mitigations.study import parse_lock
 from reports import Report
@@ -215,6 +216,7 @@ def _compare(bundle: _Bundle, plan: Plan, store: Store) -> int:
             bundle.manifest["run"],
             commands=(),
             transcripts=bundle.manifest["transcripts"],
+            stored=_stored(said),
         ),
         said,
     )
@@ -230,6 +232,15 @@ def _compare(bundle: _Bundle, plan: Plan, store: Store) -> int:
     elif page_difference(page, made):
         bundle.faults.append(f"{PAGE}: is not the page that the rows give")
     return _leaves(found)
+
+
+def _stored(said: Any) -> Alarm:
+    """What the sender's report found of its rows; texts may be withheld here, so no seal holds."""
+    for alarm in said["analysis"]["alarms"]:
+        if alarm["name"] == sealing.ALARM:
+            return build(Alarm, alarm)
+    detail = "the report was made before runs were sealed"
+    return Alarm(name=sealing.ALARM, fired=None, detail=detail)
 
 
 def _as_the_sender(report: Report, said: Any) -> Report:

@@ -1,0 +1,240 @@
+"""A seal: what a run's rows and journal held when it stopped, so that later changes are seen.
+
+`runs/RUN/seals.jsonl` gets a line whenever a run ends, stopped or complete, and the database an
+event that repeats it. A report compares the rows with the seal in seconds; `check --database` also
+reads the journal and names the rows. A seal shows a change made to one of these; whoever owns all
+of them can rewrite all of them (`docs/proposing.md`).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mitigations.codec import build
+from mitigations.compose.approving import append_line
+from mitigations.errors import InvalidFile, PlanChanged
+from mitigations.files import read_text
+from mitigations.model import Alarm, Outcome, Plan, content_hash
+from mitigations.store import Store
+from mitigations.store.digest import Tally, tally
+from mitigations.store.rows import to_row
+
+FILE_NAME = "seals.jsonl"
+ALARM = "stored rows changed"
+EVENT = "sealed"
+HASHED_AT_START = 256 << 20
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """One line of the file; `hash` covers the rest, `previous` the line before."""
+
+    at: str
+    lock: str
+    outcomes: int
+    digest: str
+    journal_bytes: int
+    segment_sha256: str
+    """Of the journal between the previous seal and this one."""
+    previous: str
+    hash: str
+
+
+def seals(folder: Path, lock: str) -> tuple[Seal, ...]:
+    """The seals of a run's folder; raises `PlanChanged` where one was edited or removed."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        return ()
+    found: list[Seal] = []
+    for number, line in enumerate(read_text(path, limit=1 << 26).splitlines(), start=1):
+        try:
+            seal = Seal(**json.loads(line))
+        except (ValueError, TypeError) as exc:
+            raise InvalidFile(path, "holds no seal here", line=number) from exc
+        before = found[-1].hash if found else lock
+        if seal.previous != before or seal.lock != lock or seal.hash != _hash(seal):
+            raise PlanChanged(f"{path}:{number}: this seal was changed, or one before it removed")
+        found.append(seal)
+    return tuple(found)
+
+
+def _hash(seal: Seal) -> str:
+    return content_hash({k: v for k, v in asdict(seal).items() if k != "hash"})
+
+
+class Sealer:
+    """Knows what a run held when it was opened, and seals it when it closes."""
+
+    def __init__(self, store: Store, folder: Path, plan: Plan, *, journal: str) -> None:
+        """Call after recovery and before the first new outcome.
+
+        Raises `PlanChanged` when a seal, or the part of the journal that it covers, was changed.
+        """
+        self._store, self._folder, self._plan = store, folder, plan
+        self._journal = folder / journal
+        self._last = known = seals(folder, plan.hash)
+        size = self._journal.stat().st_size if self._journal.exists() else 0
+        # Hashing gigabytes at every start would make resuming slow; `check --database` does it.
+        faults = list(journal_faults(self._journal, known)) if size <= HASHED_AT_START else []
+        if faults:
+            raise PlanChanged(f"{faults[0]}\n  Restore it from a copy.")
+        base = Tally(known[-1].outcomes, int(known[-1].digest)) if known else Tally()
+        start = known[-1].journal_bytes if known else 0
+        self._base = base.join(tally(_outcomes(self._journal, start), twins=twins_of(plan)))
+        store.tallies[plan.run_id] = Tally()
+
+    def seal(self, *, at: str) -> Seal | None:
+        """Seal what is there now; None when nothing came since the last seal."""
+        now = self._base.join(self._store.tallies[self._plan.run_id])
+        size = self._journal.stat().st_size if self._journal.exists() else 0
+        last = self._last[-1] if self._last else None
+        if last is not None and (last.journal_bytes, last.outcomes) == (size, now.outcomes):
+            return None
+        start = last.journal_bytes if last else 0
+        body: dict[str, Any] = {
+            "at": at,
+            "lock": self._plan.hash,
+            "outcomes": now.outcomes,
+            "digest": str(now.digest),
+            "journal_bytes": size,
+            "segment_sha256": _sha256(self._journal, start, size),
+            "previous": last.hash if last else self._plan.hash,
+        }
+        made = Seal(**body, hash=content_hash(body))
+        append_line(self._folder / FILE_NAME, json.dumps(asdict(made)))
+        self._store.event(self._plan.run_id, EVENT, f"{made.outcomes} {made.digest}", at=at)
+        self._last = (*self._last, made)
+        return made
+
+
+def twins_of(plan: Plan) -> frozenset[str]:
+    """Ids of the benign twins."""
+    return frozenset(scenario.id for scenario in plan.scenarios if scenario.is_twin)
+
+
+def _outcomes(journal: Path, start: int) -> Iterator[Outcome]:
+    """The outcomes of a journal from a byte on; what is damaged is for recovery to name."""
+    for line in _lines(journal, start):
+        if b'"t":"outcome"' in line[:40]:
+            yield build(Outcome, json.loads(line)["outcome"])
+
+
+def _lines(journal: Path, start: int) -> Iterator[bytes]:
+    if not journal.exists():
+        return
+    with journal.open("rb") as handle:
+        handle.seek(start)
+        for line in handle:
+            if line.endswith(b"\n"):
+                yield line
+
+
+def _sha256(path: Path, start: int, end: int) -> str:
+    digest = hashlib.sha256()
+    if path.exists():
+        with path.open("rb") as handle:
+            handle.seek(start)
+            left = end - start
+            while left > 0 and (chunk := handle.read(min(_CHUNK, left))):
+                digest.update(chunk)
+                left -= len(chunk)
+    return digest.hexdigest()
+
+
+def journal_faults(journal: Path, known: tuple[Seal, ...]) -> Iterator[str]:
+    """Where the journal no longer is what its seals say; reads all of it."""
+    start = 0
+    for seal in known:
+        if _sha256(journal, start, seal.journal_bytes) != seal.segment_sha256:
+            yield (
+                f"{journal}: bytes {start:,} to {seal.journal_bytes:,} were changed after they "
+                f"were sealed on {seal.at}"
+            )
+        start = seal.journal_bytes
+
+
+def alarm(store: Store, runs: Path, plan: Plan, run: str) -> Alarm:
+    """Whether the rows a report reads are the rows that were recorded. Seconds for a million."""
+    faults = list(_faults(store, runs / run, plan, run))
+    if faults:
+        return Alarm(name=ALARM, fired=True, detail="; ".join(faults[:3]))
+    outcomes, _ = store.query("digest", run)[0]
+    sealed = _sealed(store, run)
+    if sealed is None:
+        detail = "the run has not been sealed: it is going on, or was killed; run its lock again"
+        return Alarm(name=ALARM, fired=None, detail=detail)
+    if outcomes > sealed[0]:
+        detail = f"{outcomes - sealed[0]:,} outcomes came after the last seal; run its lock again"
+        return Alarm(name=ALARM, fired=None, detail=detail)
+    return Alarm(
+        name=ALARM,
+        fired=False,
+        detail=f"{outcomes:,} outcome rows agree with the seal made when the run stopped",
+    )
+
+
+def _faults(store: Store, folder: Path, plan: Plan, run: str) -> Iterator[str]:
+    if plan.run_id != run:
+        yield f"the run {run} points at the lock of {plan.run_id}"
+    yield from store.version_faults(plan)
+    yield from store.rerun_faults(run)
+    cells = store.cell_faults(run)
+    if cells:
+        yield f"{cells[0]}" + (f" and {len(cells) - 1} more" if len(cells) > 1 else "")
+    sealed = _sealed(store, run)
+    outcomes, digest = store.query("digest", run)[0]
+    try:
+        known = seals(folder, plan.hash)
+    except (PlanChanged, InvalidFile) as exc:
+        yield str(exc).splitlines()[0]
+        return
+    if known and sealed != (known[-1].outcomes, known[-1].digest):
+        yield "the seal in the database and the one beside the journal differ"
+    size = sum(path.stat().st_size for path in folder.glob("calls.jsonl"))
+    if known and size < known[-1].journal_bytes:
+        yield "the journal is shorter than it was when it was sealed, or gone"
+    going_on = not known or size > known[-1].journal_bytes
+    if sealed is None or (outcomes > sealed[0] and going_on):
+        return
+    if outcomes != sealed[0]:
+        yield f"{outcomes:,} outcome rows are there and {sealed[0]:,} were sealed"
+    elif digest != sealed[1]:
+        yield "outcome rows were changed after they were sealed"
+
+
+def _sealed(store: Store, run: str) -> tuple[int, str] | None:
+    """The last seal that the database itself remembers."""
+    found = [detail for _, kind, detail in store.query("events", run) if kind == EVENT]
+    pairs = [text.split(" ") for text in found]
+    known = [(int(n), digest) for n, digest in pairs if n.isdigit()]
+    return max(known, default=None)
+
+
+def row_faults(store: Store, journal: Path, plan: Plan) -> Iterator[str]:
+    """Every outcome row that differs from its journal line, by trial; reads both whole."""
+    twins, run = twins_of(plan), plan.run_id
+    recorded = {_key(outcome): _one(outcome, twins=twins) for outcome in _outcomes(journal, 0)}
+    if not recorded:
+        return
+    for outcome in store.every_row(run):
+        name = _key(outcome)
+        if name not in recorded:
+            yield f"outcome {name} is in no journal line"
+        elif recorded.pop(name) != _one(outcome, twins=twins):
+            yield f"outcome {name} differs from its journal line"
+    for name in recorded:
+        yield f"outcome {name} is in the journal and not in the database, or was there twice"
+
+
+def _key(outcome: Outcome) -> str:
+    return outcome.trial.id + (f" (run {outcome.rerun + 1})" if outcome.rerun else "")
+
+
+def _one(outcome: Outcome, *, twins: frozenset[str]) -> int:
+    found = Tally()
+    found.add(to_row(outcome, twin=outcome.trial.scenario in twins))
+    return found.digest
