@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from runner.judge import JUDGES
 from runner.local import MODELS
 from runner.prices import price_map
 from runner.profiles import profiles
@@ -12,8 +13,10 @@ _OWN = {
 }
 
 
-def known_models(provider: str) -> Collection[str]:
+def known_models(provider: str, *, judge: bool = False) -> Collection[str]:
     """Routes known for a provider; empty where neither we nor LiteLLM's map know the provider."""
+    if judge and provider == "simulated":
+        return JUDGES
     if provider in _OWN:
         return _OWN[provider]
     entries = price_map().items()

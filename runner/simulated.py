@@ -23,6 +23,8 @@ from mitigations.model import (
     Variant,
 )
 from runner import compose, protocols
+from runner.judge.prompt import facts_text
+from runner.judge.simulated import simulated_verdict
 from runner.profiles import Profile, profile, profiles, rate
 
 __all__ = ["SimulatedModels", "profile", "profiles", "rate"]
@@ -53,6 +55,8 @@ class SimulatedModels:
     def answer(self, request: Request) -> Reply:
         """`complete` without the event loop, for simulations of thousands of trials."""
         variant, scenario, trial = self._lookup(request.key)
+        if request.purpose == "judge":
+            return simulated_verdict(request, _judged(scenario, trial, request))
         model = profile(request.model.route)
         draw = random.Random(f"{request.seed}:{len(request.messages)}")  # noqa: S311 - simulation
         if draw.random() < model.loss(variant):
@@ -67,6 +71,15 @@ def _shown(scenario: Scenario, trial: Trial, request: Request) -> Realised:
     """The realised scenario the request was composed from: with drawn nuisance, or fixed."""
     drawn = compose.realise(scenario, seed=trial.seed)
     if drawn.system in request.system:
+        return drawn
+    return compose.realise(scenario, seed=trial.seed, fixed=True)
+
+
+def _judged(scenario: Scenario, trial: Trial, request: Request) -> Realised:
+    """The realised scenario a judge was told of: its facts are the same up to the channels."""
+    drawn = compose.realise(scenario, seed=trial.seed)
+    facts = facts_text(drawn).partition("concerns_may_go_to")[0]
+    if request.messages[0].content.startswith(facts):
         return drawn
     return compose.realise(scenario, seed=trial.seed, fixed=True)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import variants
 from mitigations import __version__
 from mitigations.compose import approving
+from mitigations.compose.rubrics import read_rubric
 from mitigations.errors import UnknownName
 from mitigations.model import ModelSpec, Plan, Scenario, Study
 from mitigations.providers import FILE_NAME, Providers, read_providers, with_endpoint
@@ -47,13 +48,15 @@ def plan_from(study: Study, *, folder: Path, created: str) -> Plan:
     pack = load_pack(study.scenarios, folder)
     own = folder / "variants"
     chosen = variants.find((study.baseline, *study.variants), folder=own)
+    own_rubric = study.judge_rubric and read_rubric(Path(study.judge_rubric), within=folder)
     parts = Ingredients(
         variants=chosen,
         pack_hash=pack.hash,
         scenarios=pack.scenarios,
-        models=tuple(_complete(model, providers) for model in study.models),
-        judges=tuple(_complete(model, providers) for model in study.judge_models),
-        rubric_hash=rubric_hash() if study.judge_models else "",
+        models=tuple(complete_spec(model, providers) for model in study.models),
+        judges=tuple(complete_spec(model, providers, judge=True) for model in study.judge_models),
+        rubric_hash=rubric_hash(own_rubric) if study.judge_models else "",
+        rubric=own_rubric,
         analysis_hash=analysis_hash(),
         code_version=__version__,
         approvals=approving.approvals(chosen, own),
@@ -74,15 +77,16 @@ def pack_for_lock(ref: str, base: Path | None) -> tuple[str, tuple[Scenario, ...
     return pack.hash, pack.scenarios
 
 
-def _complete(spec: ModelSpec, providers: Providers) -> ModelSpec:
+def complete_spec(spec: ModelSpec, providers: Providers, *, judge: bool = False) -> ModelSpec:
     """The spec with protocol and price as the lock records them; hosts and keys stay out of it.
 
     Raises `UnknownName` (with the nearest) for a model that nobody has a price for.
     """
     protocol = protocols.default_protocol(spec)
     if spec.is_free:
-        if spec.route not in known_models(spec.provider):
-            raise UnknownName("model", spec.route, known_models(spec.provider))
+        known = known_models(spec.provider, judge=judge)
+        if spec.route not in known:
+            raise UnknownName("judge model" if judge else "model", spec.route, known)
         return replace(spec, protocol=protocol)
     price = with_endpoint(spec, providers).price or lookup(spec.route)
     if price is None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mitigations.compose import sealing
+from mitigations.compose.judge_records import recorded
 from mitigations.compose.kept import LOCK, open_kept, plan_of
 from mitigations.compose.running import JOURNAL
 from mitigations.errors import InvalidFile, MitigationsError
@@ -33,6 +34,7 @@ def rebuild(db: Path, runs: Path, *, now: Callable[[], str]) -> list[tuple[str, 
             for seal in sealing.seals(path.parent, plan.hash)[-1:]:
                 store.event(run, sealing.EVENT, f"{seal.outcomes} {seal.digest}", at=seal.at)
             landed.append((run, found.landed))
+        store.add_judge_checks(recorded(runs))
     if db.exists():
         db.replace(db.with_name(f"{db.name}.before-rebuild"))
     fresh.replace(db)

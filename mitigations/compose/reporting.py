@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import reports
 import stats
 from mitigations.compose import sealing
+from mitigations.compose.judge_alarm import injection_alarms
 from mitigations.compose.planning import analysis_hash
 from mitigations.errors import NoData, UnknownName
 from mitigations.model import Alarm, Analysis, Cell, Counts, Interval, Plan
@@ -95,6 +96,7 @@ def analyse_run(
             model_change(served),
             _copies(store, run),
             stored or sealing.alarm(store, store.path.parent / "runs", plan, run),
+            *injection_alarms(store, plan),
         ),
     )
 

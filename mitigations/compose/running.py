@@ -132,7 +132,7 @@ async def _run(
 
 def check_start(plan: Plan, providers: Providers, *, budget_usd: float | None) -> None:
     """Raise what would stop a run before anything is opened, started or paid for."""
-    if plan.judge.models and plan.rubric_hash != rubric_hash():
+    if plan.judge.models and plan.rubric_hash != rubric_hash(plan.judge.rubric):
         raise PlanChanged("the judge's rubric was changed after the lock; make a new lock")
     limit = budget_usd if budget_usd is not None else plan.budget_usd
     paid = [spec.route for spec in (*plan.models, *plan.judge.models) if not spec.is_free]

@@ -4,6 +4,7 @@
 Comparison -> Verdict -> Report`. Each is frozen and keyword-only; identities are content hashes.
 """
 
+from mitigations.model.judging import FEWEST_PAIRS, MOST_FLIPS, JudgeCheck
 from mitigations.model.result import (
     Alarm,
     Analysis,
@@ -71,6 +72,8 @@ from mitigations.model.variant import Clause, Placement, Variant, VariantKind
 
 __all__ = [
     "FACTORS",
+    "FEWEST_PAIRS",
+    "MOST_FLIPS",
     "Action",
     "ActionProtocol",
     "Alarm",
@@ -93,6 +96,7 @@ __all__ = [
     "Gate",
     "Guardrail",
     "Interval",
+    "JudgeCheck",
     "JudgeSpec",
     "JudgeVerdict",
     "Match",

@@ -18,6 +18,8 @@ class JudgeSpec:
     """Empty: the rule verdict decides."""
     panel: int = 1
     allow_own_family: bool = False
+    rubric: str | None = None
+    """The text of a rubric of one's own; None: the shipped one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,8 @@ class Study:
     judge_models: tuple[ModelSpec, ...] = ()
     judge_panel: int = 1
     judge_own_family: bool = False
+    judge_rubric: str | None = None
+    """Path of a rubric of one's own, relative to the workspace."""
     coercive_at: int = 3
     smallest_change: float = 0.05
     guardrails: Mapping[str, float] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from mitigations.store.connection import connect_read_only
 from mitigations.store.database import Store
 from mitigations.store.extract import Chosen, Rows
-from mitigations.store.journal import Journal, read_journal
+from mitigations.store.journal import Journal, append_record, read_journal
 from mitigations.store.landing import Landing
 from mitigations.store.ledger import Ledger, Mark
 from mitigations.store.recovery import Recovered, recover, replies_of
@@ -18,6 +18,7 @@ __all__ = [
     "Recovered",
     "Rows",
     "Store",
+    "append_record",
     "connect_read_only",
     "outcome_of",
     "read_journal",

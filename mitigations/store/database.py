@@ -9,6 +9,7 @@ from typing import Any, Self
 import duckdb
 
 from mitigations.carried import carried_text
+from mitigations.codec import dump, load
 from mitigations.errors import (
     InvalidFile,
     MitigationsError,
@@ -16,7 +17,7 @@ from mitigations.errors import (
     PlanChanged,
     StorageFailed,
 )
-from mitigations.model import FACTORS, Cell, Counts, Outcome, PairCell, Plan
+from mitigations.model import FACTORS, Cell, Counts, JudgeCheck, Outcome, PairCell, Plan
 from mitigations.store import extract
 from mitigations.store.connection import connect, sql
 from mitigations.store.digest import Tally
@@ -175,6 +176,13 @@ class Store:
         with self._transaction():
             self._append("run_event", [(run, at, kind, detail)])
 
+    def add_judge_checks(self, checks: Sequence[JudgeCheck]) -> None:
+        """Record live checks of judges that are not recorded yet."""
+        known = set(self._db.execute("select document from judge_check").fetchall())
+        rows = [(c.judge, c.rubric_hash, c.checked_at, dump(JudgeCheck, c)) for c in checks]
+        with self._transaction():
+            self._append("judge_check", [row for row in rows if (row[3],) not in known])
+
     def _append(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
             with self._db.appender(table) as appender:
@@ -206,6 +214,11 @@ class Store:
         """The text of the scenarios a run was made with; None in databases of early versions."""
         row = self._db.execute(sql("carried"), {"run": run}).fetchone()
         return None if row is None else str(row[0])
+
+    def judge_checks(self, judge: str, rubric_hash: str) -> list[JudgeCheck]:
+        """Live checks of a judge under a rubric, newest first."""
+        rows = self._db.execute(sql("judge_checks"), {"judge": judge, "rubric": rubric_hash})
+        return [load(JudgeCheck, row[0]) for row in rows.fetchall()]
 
     def mark(self, run: str) -> Mark:
         """How far the run's journal is in here; nothing before `bytes` is needed again."""

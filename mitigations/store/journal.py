@@ -120,6 +120,19 @@ class Journal:
         await self.aclose()
 
 
+def append_record(path: Path, record: dict[str, Any]) -> None:
+    """One record onto a file of its own, on disk when this returns; raises `StorageFailed`."""
+    line = (json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+    descriptor = _open(path)
+    try:
+        os.write(descriptor, line)
+        os.fdatasync(descriptor)
+    except OSError as exc:
+        raise StorageFailed(f"{path}: cannot be written: {exc.strerror or exc}") from exc
+    finally:
+        os.close(descriptor)
+
+
 def _open(path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

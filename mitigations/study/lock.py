@@ -25,8 +25,8 @@ from mitigations.model import (
 
 FORMAT = "mitigations.lock/1"
 MAX_LOCK_BYTES = 64 * 1024 * 1024
-_LATER = frozenset({"cache_write_per_mtok", "batch"})
-"""Fields of a price that were added after the first locks were written."""
+_LATER = frozenset({"cache_write_per_mtok", "batch", "rubric"})
+"""Fields of a price or a judge that were added after the first locks were written."""
 
 LoadPack = Callable[[str, Path | None], tuple[str, tuple[Scenario, ...]]]
 """Pack reference and base folder to the pack's hash and scenarios."""

@@ -35,6 +35,8 @@ class Ingredients:
     code_version: str
     approvals: tuple[Approval, ...] = ()
     confirms: Discovery | None = None
+    rubric: str | None = None
+    """The text of a rubric of one's own."""
 
 
 def make_plan(study: Study, parts: Ingredients, *, created: str) -> Plan:
@@ -54,7 +56,10 @@ def make_plan(study: Study, parts: Ingredients, *, created: str) -> Plan:
         models=parts.models,
         repeats=study.repeats,
         judge=JudgeSpec(
-            models=parts.judges, panel=study.judge_panel, allow_own_family=study.judge_own_family
+            models=parts.judges,
+            panel=study.judge_panel,
+            allow_own_family=study.judge_own_family,
+            rubric=parts.rubric,
         ),
         rubric_hash=parts.rubric_hash,
         analysis_hash=parts.analysis_hash,

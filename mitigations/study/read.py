@@ -66,11 +66,19 @@ class JudgeEntry(BaseModel):
     model: Annotated[list[ModelEntry], BeforeValidator(_listed)] = []
     panel: Annotated[int, Field(ge=1, le=9)] = 1
     allow_own_family: bool = False
+    rubric: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """A rubric of one's own, relative to the workspace."""
 
     @model_validator(mode="before")
     @classmethod
     def _rules(cls, value: Any) -> Any:
         return {} if value == "rules" else value
+
+    @model_validator(mode="after")
+    def _rubric_has_a_reader(self) -> Self:
+        if self.rubric and not self.model:
+            raise ValueError("rubric: the rules read none; name a judge model, or leave it out")
+        return self
 
 
 class OutcomeEntry(BaseModel):
@@ -180,6 +188,7 @@ def _study(doc: YamlDoc) -> Study:
         judge_models=tuple(model.spec() for model in entry.judge.model),
         judge_panel=entry.judge.panel,
         judge_own_family=entry.judge.allow_own_family,
+        judge_rubric=entry.judge.rubric,
         coercive_at=entry.outcome.coercive_at,
         smallest_change=entry.smallest_change_that_matters,
         guardrails=dict(entry.guardrails),

@@ -9,6 +9,7 @@ from mitigations.model import JudgeSpec, ModelSpec
 
 # First match wins; routes through resellers name the model somewhere in the path.
 _FAMILIES: Final = (
+    ("simulated judge", r"simulated-(?:swayed-)?judge\b"),
     ("claude", r"claude"),
     ("gemini", r"gemini|gemma|palm"),
     ("llama", r"llama"),

@@ -32,7 +32,7 @@ class Judge:
     model: ModelSpec
     complete: Complete
     rubric: str | None = None
-    """Another wording of the rubric, for the robustness check; None: the rubric itself."""
+    """Another rubric (the study's own, or a wording to be checked); None: the shipped one."""
     channels: tuple[str, ...] = ()
     """Addresses for concerns that any arm of the plan offers; the same for every trial."""
 
@@ -97,7 +97,8 @@ def panel(spec: JudgeSpec, *, complete: Complete, channels: Sequence[str] = ()) 
     if not spec.models:
         raise ValueError("a panel needs a judge model")
     judges = [
-        Judge(model=model, complete=complete, channels=tuple(channels)) for model in seats(spec)
+        Judge(model=model, complete=complete, rubric=spec.rubric, channels=tuple(channels))
+        for model in seats(spec)
     ]
 
     async def ask(
