@@ -160,8 +160,11 @@ def _fix(fault: Any, model: type[BaseModel]) -> str:
     return "Known keys: " + ", ".join(sorted(model.model_fields)) + "."
 
 
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write a whole file or nothing: a temporary file beside it, fsync, then rename."""
+def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
+    """Write a whole file or nothing: a temporary file beside it, fsync, then rename.
+
+    A `mode` of 0o600 holds from the first byte: the temporary file is never anybody else's to read.
+    """
     data = content.encode() if isinstance(content, str) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -173,7 +176,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
+        Path(temporary).chmod(mode)
         Path(temporary).replace(path)
     except OSError as exc:
         Path(temporary).unlink(missing_ok=True)

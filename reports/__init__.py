@@ -4,6 +4,7 @@ The doors: `build`, `write`, `sentence`, `model_sentence`, `analysis_json`, `rep
 nouns they take. Rendering libraries are imported when a format is written, never here.
 """
 
+from reports.blocks import Notice, VerdictLine
 from reports.build import build
 from reports.comparing import NotComparable, RunComparison, RunSide, compare
 from reports.contract import analysis_json
@@ -11,6 +12,8 @@ from reports.examples import Place, disputed_shown, sample_places
 from reports.gate import GateCheck, Gated, gate
 from reports.gate_files import gate_markdown, junit
 from reports.parts.against import headline
+from reports.parts.document import notices
+from reports.parts.verdict import verdict_lines
 from reports.report import (
     ArmConfusion,
     CorrectedEffect,
@@ -28,7 +31,8 @@ from reports.report import (
 from reports.report_json import comparison_json, report_json
 from reports.sentences import model_sentence, sentence
 from reports.tables import arrow_table
-from reports.writer import FORMATS, comparison_html, write
+from reports.textual import clean
+from reports.writer import FORMATS, comparison_html, destination, write, write_whole
 
 __all__ = [
     "FORMATS",
@@ -43,6 +47,7 @@ __all__ = [
     "Look",
     "ModelRun",
     "NotComparable",
+    "Notice",
     "Pair",
     "Place",
     "Report",
@@ -50,20 +55,26 @@ __all__ = [
     "RunInfo",
     "RunSide",
     "Transcripts",
+    "VerdictLine",
     "analysis_json",
     "arrow_table",
     "build",
+    "clean",
     "compare",
     "comparison_html",
     "comparison_json",
+    "destination",
     "disputed_shown",
     "gate",
     "gate_markdown",
     "headline",
     "junit",
     "model_sentence",
+    "notices",
     "report_json",
     "sample_places",
     "sentence",
+    "verdict_lines",
     "write",
+    "write_whole",
 ]

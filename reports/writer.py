@@ -19,18 +19,23 @@ def write(report: Report, path: Path | str) -> Path:
         InvalidFile: the extension names no format, or the folder does not exist.
         StorageFailed: the disk refused.
     """
+    target = destination(path)
+    write_whole(target, FORMATS[target.suffix.lower()](report))
+    return target
+
+
+def destination(path: Path | str) -> Path:
+    """Where a report shall go; raises `InvalidFile` as `write` does, before any work is done."""
     target = Path(path)
-    render = FORMATS.get(target.suffix.lower())
-    if render is None:
+    if target.suffix.lower() not in FORMATS:
         known = " ".join(sorted(FORMATS))
         raise InvalidFile(target, "no report format has this extension", fix=f"use one of {known}")
     if not target.parent.is_dir():
         raise InvalidFile(target, "its folder does not exist", fix=f"mkdir -p {target.parent}")
-    _write_whole(target, render(report))
     return target
 
 
-def _write_whole(target: Path, content: bytes) -> None:
+def write_whole(target: Path, content: bytes) -> None:
     """Into a neighbour first, then renamed: a reader never meets half a report."""
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")

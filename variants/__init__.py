@@ -4,7 +4,7 @@ from variants.ablate import Ablation, CannotAblate, ablate, coding
 from variants.difference import Diff, diff
 from variants.lint import RULES, Finding, LintContext, Severity, lint
 from variants.read import normalise, parse_variant, read_variant, text_start
-from variants.render import to_html, to_text
+from variants.render import reveal, to_html, to_text
 from variants.shelf import SameTreatment, find, library, refuse_duplicates, variant_files
 from variants.status import Standing, Status, StatusEvent, StatusRefused, next_event, standing
 from variants.text import reading_grade, tokens
@@ -37,6 +37,7 @@ __all__ = [
     "read_variant",
     "reading_grade",
     "refuse_duplicates",
+    "reveal",
     "standing",
     "study_id",
     "study_text",

@@ -21,6 +21,7 @@ from mitigations.cli.new import new
 from mitigations.cli.plan import plan
 from mitigations.cli.report import report
 from mitigations.cli.run import run as run_command
+from mitigations.cli.serve import serve
 from mitigations.cli.session import Session, default_db
 from mitigations.errors import MitigationsError
 
@@ -80,6 +81,7 @@ def _commands() -> dict[str, Callable[..., None]]:
         "verify": verify,
         "analyze": analyze,
         "calibrate": calibrate,
+        "serve": serve,
     }
 
 

@@ -102,16 +102,26 @@ def _add_event(
 
 
 def _check_database(here: Session, *, rebuild: bool) -> None:
-    from mitigations.compose import rebuilding  # noqa: PLC0415 - start-up stays light
+    from mitigations.cli.remote import service_of  # noqa: PLC0415 - start-up stays light
+    from mitigations.compose import rebuilding  # noqa: PLC0415
+    from mitigations.errors import DatabaseBusy  # noqa: PLC0415
     from mitigations.store import Store  # noqa: PLC0415
 
+    service = service_of(here.db)
     if rebuild:
+        if service is not None:
+            raise DatabaseBusy(
+                f"{here.db} is served by PID {service.pid}\n  Stop the service, then rebuild."
+            )
         for run, landed in rebuilding.rebuild(here.db, here.runs, now=now):
             here.say(f"{run}: {landed} outcomes")
         here.say(f"Rebuilt {here.db}.")
         return
-    with Store.open(here.db, create=False) as store:
-        problems = rebuilding.audit(store, here.runs)
+    if service is not None:
+        problems = service.post("/api/owner/check", {})["problems"]
+    else:
+        with Store.open(here.db, create=False) as store:
+            problems = rebuilding.audit(store, here.runs)
     for problem in problems:
         typer.echo(problem)
     if problems:

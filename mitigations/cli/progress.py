@@ -60,12 +60,16 @@ class Progress:
         if isinstance(event, Started):
             self._begin(event)
             return
-        self._new += 1
-        self._lost += event.status is not OutcomeStatus.SCORED
-        known = self._cost is not None and event.cost_usd is not None
-        self._cost = (self._cost or 0.0) + (event.cost_usd or 0.0) if known else None
+        self.advance(1, int(event.status is not OutcomeStatus.SCORED), event.cost_usd)
+
+    def advance(self, new: int, lost: int, cost_usd: float | None) -> None:
+        """Take note of trials that ended, of those lost among them, and of what they cost."""
+        self._new += new
+        self._lost += lost
+        known = self._cost is not None and cost_usd is not None
+        self._cost = (self._cost or 0.0) + (cost_usd or 0.0) if known else None
         if self._bar is not None:
-            self._bar.update(self._task, advance=1, note=self.note())
+            self._bar.update(self._task, advance=new, note=self.note())
         elif self._clock() - self._last >= LINE_EVERY_S or self._before + self._new == self._total:
             self._last = self._clock()
             self._line()

@@ -1,13 +1,15 @@
 """`mitigations report [RUN]`: the significance report, format by extension."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from mitigations.cli.session import session
+from mitigations.cli.session import Session, session
+
+if TYPE_CHECKING:
+    from mitigations.cli.remote import Remote
 
 
 def report(
@@ -26,26 +28,21 @@ def report(
 ) -> None:
     """Write the significance report of a run; of a stopped one, as far as it went."""
     import reports  # noqa: PLC0415 - start-up stays light
-    from mitigations.compose import comparing, kept, reporting  # noqa: PLC0415
+    from mitigations.cli.remote import service_of  # noqa: PLC0415
+    from mitigations.compose import reporting  # noqa: PLC0415
+    from mitigations.compose.publishing import published  # noqa: PLC0415
     from mitigations.store import Store  # noqa: PLC0415
 
     here, shown = session(context), transcripts_of(transcripts)
+    service = service_of(here.db)
+    if service is not None:
+        asked = {"run": run, "output": output.name, "transcripts": shown, "against": against}
+        _through(service, here, output, asked)
+        return
     with Store.open(here.db, create=False) as store:
         chosen = reporting.latest_run(store) if run is None else reporting.known_run(store, run)
-        plan = kept.plan_of(store, chosen)
-        command = f"mitigations --db {here.db.name} report {chosen} -o {output.name}"
         other = None if against is None else reporting.known_run(store, against)
-        if other is not None:
-            command += f" --against {other}"
-        made = reporting.report_run(
-            store,
-            plan,
-            chosen,
-            commands=(f"mitigations run {plan.study}.lock", command),
-            transcripts=shown,
-        )
-        if other is not None:
-            made = replace(made, against=comparing.compare_runs(store, chosen, other))
+        made = published(store, chosen, output=output.name, transcripts=shown, against=other)
     reports.write(made, output)
     if here.json:
         typer.echo(json.dumps(reports.report_json(made), ensure_ascii=False))
@@ -54,6 +51,22 @@ def report(
         here.say(reports.sentence(comparison, made.analysis.settings, made.analysis.alarms))
     if made.against is not None and (moved := reports.headline(made.against)):
         here.say(moved)
+    here.say(f"Report: {output}")
+
+
+def _through(service: "Remote", here: Session, output: Path, asked: dict[str, Any]) -> None:
+    """The same from the process that owns the database."""
+    import reports  # noqa: PLC0415 - start-up stays light
+
+    target = reports.destination(output)
+    form = target.suffix.lower().removeprefix(".")
+    reports.write_whole(target, service.fetch("/api/owner/report", asked | {"form": form}))
+    if here.json:
+        document = json.loads(service.fetch("/api/owner/report", asked | {"form": "json"}))
+        typer.echo(json.dumps(document, ensure_ascii=False))
+        return
+    for sentence in service.post("/api/owner/sentences", asked | {"form": form})["sentences"]:
+        here.say(sentence)
     here.say(f"Report: {output}")
 
 

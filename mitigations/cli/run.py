@@ -2,11 +2,17 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mitigations.cli.session import now, session
+from mitigations.cli.session import Session, now, session
+
+if TYPE_CHECKING:
+    from mitigations.cli.remote import Remote
+    from mitigations.compose.running import Options
+
+POLL_S = 0.2
 
 
 def run(
@@ -32,6 +38,7 @@ def run(
 ) -> None:
     """Run a locked study, or go on where it stopped: the same command again."""
     from mitigations.cli.progress import Progress  # noqa: PLC0415 - start-up stays light
+    from mitigations.cli.remote import service_of  # noqa: PLC0415
     from mitigations.compose import kept, planning, running  # noqa: PLC0415
     from mitigations.errors import OverBudget  # noqa: PLC0415
     from mitigations.providers import read_providers  # noqa: PLC0415
@@ -40,31 +47,74 @@ def run(
     here = session(context)
     plan = kept.open_for_run(lock, runs=here.runs)
     providers = read_providers(planning.workspace_of(lock))
-    running.check_start(plan, providers, budget_usd=budget)
+    service = None if dry_run else service_of(here.db)
+    if service is None:
+        # The service looks into its own environment for keys; this one's say nothing of it.
+        running.check_start(plan, providers, budget_usd=budget)
     if dry_run:
         here.say(
             f"{plan.trial_count} trials would run as {plan.run_id}; keys, prices and hashes hold."
         )
         return
-    with Store.open(here.db) as store, Progress(here) as progress:
-        around = running.Surroundings(
-            store=store,
-            runs=here.runs,
-            providers=providers,
-            now=now,
-            watch=progress,
-            note=progress.batch,
-        )
-        options = running.Options(
-            budget_usd=budget,
-            concurrency=concurrency,
-            max_wait_s=max_wait,
-            only_errors=only_errors,
-        )
-        try:
-            asyncio.run(running.run_plan(plan, around, options))
-        except OverBudget as exc:
-            spent = str(exc).splitlines()[0]
-            raise OverBudget(f"{spent}\n  Resume: mitigations run {lock} --budget MORE") from exc
+    options = running.Options(
+        budget_usd=budget,
+        concurrency=concurrency,
+        max_wait_s=max_wait,
+        only_errors=only_errors,
+    )
+    try:
+        if service is not None:
+            _through(service, here, lock, options)
+        else:
+            with Store.open(here.db) as store, Progress(here) as progress:
+                around = running.Surroundings(
+                    store=store,
+                    runs=here.runs,
+                    providers=providers,
+                    now=now,
+                    watch=progress,
+                    note=progress.batch,
+                )
+                asyncio.run(running.run_plan(plan, around, options))
+    except OverBudget as exc:
+        spent = str(exc).splitlines()[0]
+        raise OverBudget(f"{spent}\n  Resume: mitigations run {lock} --budget MORE") from exc
     here.say(f"Run {plan.run_id} is complete.")
     here.say(f"Next: mitigations report {plan.run_id} -o report.html")
+
+
+def _through(service: "Remote", here: Session, lock: Path, options: "Options") -> None:
+    """Have the process that owns the database run it, and show its progress as our own."""
+    import time  # noqa: PLC0415 - start-up stays light
+
+    from mitigations.cli.progress import Progress  # noqa: PLC0415
+    from mitigations.cli.remote import follow, refused  # noqa: PLC0415
+    from mitigations.compose.running import Started  # noqa: PLC0415
+    from runner.batch_nouns import BatchNote  # noqa: PLC0415
+
+    body = {
+        "lock": str(lock.resolve()),
+        "budget_usd": options.budget_usd,
+        "concurrency": options.concurrency,
+        "max_wait_s": options.max_wait_s,
+        "only_errors": options.only_errors,
+    }
+    job = service.post("/api/owner/runs", body)
+    with Progress(here) as progress:
+        end = follow(
+            service,
+            job["run"],
+            started=lambda at: progress(
+                Started(
+                    run=at["run"],
+                    total=at["total"],
+                    done=at["before"],
+                    possibly_paid_twice=at["possibly_paid_twice"],
+                )
+            ),
+            advanced=progress.advance,
+            noted=lambda batch: progress.batch(BatchNote(**batch)),
+            pause=lambda: time.sleep(POLL_S),
+        )
+    if end["exit_code"] is not None:
+        raise refused(end["error"], end["exit_code"])

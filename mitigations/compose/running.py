@@ -5,7 +5,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mitigations.compose.batching import Batching, by_batch, check_batches, parts
@@ -66,6 +66,8 @@ class Surroundings:
     """Called once with `Started`, then with every outcome."""
     note: Callable[[BatchNote], None] = lambda _: None
     """Called with how far a batch is, each time the provider was asked."""
+    stop: Stop = field(default_factory=Stop)
+    """Whoever holds it can ask the run to stop; what is in flight is finished and kept."""
 
 
 async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
@@ -164,7 +166,7 @@ async def _announce(todo: Todo, found: Recovered, landing: Landing, around: Surr
 async def _play_all(
     plan: Plan, todo: Todo, doors: _Doors, around: Surroundings, options: Options
 ) -> None:
-    stop = Stop()
+    stop = around.stop
     async with _completer(plan, todo, doors, around, (stop, options)) as complete:
         await _play(plan, todo, doors, around, (complete, stop, options))
 

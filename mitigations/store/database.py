@@ -49,6 +49,15 @@ class Store:
         """A private store that no file stands behind: for readers while another owns the file."""
         return cls(connect(Path(":memory:"), create=True), Path(":memory:"))
 
+    def fork(self) -> Self:
+        """A second connection to the same open file, for another thread; close it by itself."""
+        return type(self)(self._db.cursor(), self.path)
+
+    def shut_in(self) -> None:
+        """Forbid this process every other file and any change of that: for one that serves."""
+        self._db.execute("set enable_external_access = false")
+        self._db.execute("set lock_configuration = true")
+
     def close(self) -> None:
         """Give the file back; a second call does nothing."""
         self._db.close()
@@ -200,6 +209,11 @@ class Store:
         return self._db.execute(
             "select run, study, started_at from run order by started_at desc, run"
         ).fetchall()
+
+    def run_sizes(self) -> dict[str, int]:
+        """Outcomes landed by run; a run without one is not in it."""
+        rows = self._db.execute("select run, count(*) from outcome group by run").fetchall()
+        return dict(rows)
 
     def lock(self, run: str) -> str:
         """The lock a run was bound to; raises `NoData` for an unknown run."""

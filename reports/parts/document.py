@@ -59,7 +59,7 @@ def document(report: Report) -> Document:
         title=report.title,
         subtitle="Do these instructions keep the model from coercing people?",
         facts=_facts(report),
-        notices=_notices(report),
+        notices=notices(report),
         sections=_sections(report),
         footer=_footer(report),
     )
@@ -109,7 +109,8 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def _notices(report: Report) -> tuple[Notice, ...]:
+def notices(report: Report) -> tuple[Notice, ...]:
+    """The banners: what the replies were made of, no plan, decisive alarms."""
     banners = [Notice(lead=_BANNERS[mark][0], text=_BANNERS[mark][1]) for mark in report.made_of]
     if not report.analysis.settings.planned:
         banners.append(

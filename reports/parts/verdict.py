@@ -1,6 +1,6 @@
 """Part 1: one sentence per variant, then the forest plot."""
 
-from mitigations.model import Comparison, Settings, VerdictKind
+from mitigations.model import Analysis, Comparison, Settings, VerdictKind
 from reports.blocks import Block, Estimate, Forest, Prose, Section, Tone, VerdictLine, Verdicts
 from reports.contract import verdict_text
 from reports.report import Report
@@ -21,7 +21,23 @@ FEWER, MORE = "fewer coercive replies", "more coercive replies"
 
 def verdict(report: Report) -> Section:
     """What was found, in words a policy owner can act on, and the picture of it."""
-    analysis = report.analysis
+    lines = verdict_lines(report.analysis)
+    blocks: list[Block] = [Verdicts(items=lines)]
+    if not lines:
+        blocks = [Prose(text="There is no variant beside the baseline, so nothing was compared.")]
+    else:
+        blocks.append(forest(report))
+    return Section(
+        id="verdict",
+        number=1,
+        title="Verdict",
+        question="What did each variant do?",
+        blocks=tuple(blocks),
+    )
+
+
+def verdict_lines(analysis: Analysis) -> tuple[VerdictLine, ...]:
+    """One sentence per variant, with its mark."""
     lines = []
     for comparison in analysis.comparisons:
         words = wording(comparison, analysis.settings, analysis.alarms)
@@ -36,18 +52,7 @@ def verdict(report: Report) -> Section:
                 rest=words.rest,
             )
         )
-    blocks: list[Block] = [Verdicts(items=tuple(lines))]
-    if not lines:
-        blocks = [Prose(text="There is no variant beside the baseline, so nothing was compared.")]
-    else:
-        blocks.append(forest(report))
-    return Section(
-        id="verdict",
-        number=1,
-        title="Verdict",
-        question="What did each variant do?",
-        blocks=tuple(blocks),
-    )
+    return tuple(lines)
 
 
 def estimate(comparison: Comparison, settings: Settings, *, label: str) -> Estimate:

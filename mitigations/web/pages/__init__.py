@@ -1,0 +1,21 @@
+"""The pages: server-rendered, complete without script."""
+
+from fastapi import APIRouter
+
+from mitigations.web.pages import (
+    cells,
+    compare,
+    docs,
+    health,
+    home,
+    runs,
+    sign_in,
+    studies,
+    variants,
+)
+
+
+def routers() -> tuple[APIRouter, ...]:
+    """Every page."""
+    modules = (home, variants, studies, runs, cells, compare, health, docs, sign_in)
+    return tuple(module.router for module in modules)

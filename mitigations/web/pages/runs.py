@@ -1,0 +1,73 @@
+"""`/runs/{id}`: watch a run, stop it, resume it, read its report."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.responses import Response
+
+from mitigations.compose.running import Options
+from mitigations.web.forms import Sent
+from mitigations.web.pages import go
+from mitigations.web.pages.studies import budget_of
+from mitigations.web.permission import Here, Reader, Runner
+from mitigations.web.render import page
+from mitigations.web.results import MEDIA
+from mitigations.web.views import runs as views
+
+router = APIRouter(include_in_schema=False)
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""A report carries its own style, and nothing else that acts."""
+FORMS = "^(html|md|json|csv|parquet|pdf)$"
+
+
+@router.get("/runs/{name}")
+def one(request: Request, services: Here, _: Reader, name: str) -> HTMLResponse:
+    """Progress, money, alarms; then what the run says."""
+    with services.reading() as store:
+        view = views.run_view(services, store, name)
+    verdicts = views.verdicts_out(services, name) if view.landed else None
+    live = view.state in views.LIVE
+    waiting = view.state == "finished" and verdicts is None and view.landed > 0
+    return page(
+        request,
+        "run.html",
+        run=view,
+        verdicts=verdicts,
+        live=live,
+        refresh=live or waiting,
+        needs_budget=views.is_paid(services, name),
+    )
+
+
+@router.post("/runs/{name}/stop")
+def stop(services: Here, who: Runner, _: Sent, name: str) -> RedirectResponse:
+    """Start no new trial; what is in flight is finished and kept."""
+    views.stop_run(services, who, name)
+    return go.to("runs", name)
+
+
+@router.post("/runs/{name}/resume")
+def resume(services: Here, who: Runner, form: Sent, name: str) -> RedirectResponse:
+    """Go on where it stopped."""
+    views.resume_run(services, who, name, Options(budget_usd=budget_of(form)))
+    return go.to("runs", name)
+
+
+@router.get("/runs/{name}/report")
+def report(
+    services: Here,
+    _: Reader,
+    name: str,
+    form: Annotated[str, Query(alias="format", pattern=FORMS)] = "html",
+) -> Response:
+    """The report, byte for byte what `mitigations report RUN -o report.html` writes."""
+    run = views.known(services, name)
+    made = services.results.file(run, form, output=f"report.{form}")
+    headers = {"content-security-policy": REPORT_POLICY}
+    if form != "html":
+        headers["content-disposition"] = f'attachment; filename="{run}.{form}"'
+    return Response(made, media_type=MEDIA[form], headers=headers)

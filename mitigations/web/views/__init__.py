@@ -1,0 +1,1 @@
+"""From services to nouns: what pages show and the API answers."""

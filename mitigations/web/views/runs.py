@@ -1,0 +1,211 @@
+"""Runs as nouns: the job where there is one, the database where there is not."""
+
+from collections.abc import Sequence
+
+from mitigations.compose.kept import plan_of
+from mitigations.compose.reporting import known_run, model_change, served_models
+from mitigations.compose.running import Options
+from mitigations.errors import MitigationsError, UnknownName
+from mitigations.model import Plan
+from mitigations.store import Store
+from mitigations.web.access import Who
+from mitigations.web.jobs import Job, State
+from mitigations.web.nouns import (
+    AlarmOut,
+    Arm,
+    EventOut,
+    NoticeOut,
+    RunState,
+    RunSummary,
+    RunView,
+    VerdictOut,
+    VerdictsOut,
+)
+from mitigations.web.refusals import NotLive
+from mitigations.web.services import Services
+
+SHOWN_EVENTS = 30
+LIVE = frozenset({"running", "queued", "stopping"})
+
+
+def summaries(services: Services, store: Store, *, study: str | None = None) -> list[RunSummary]:
+    """Every run, newest first; queued ones that have no row yet come before them."""
+    rows = store.runs()
+    sizes = store.run_sizes()
+    known = {run for run, _, _ in rows}
+    waiting = [
+        _summary(services, job.run, job.plan.study, "", sizes)
+        for job in services.jobs.live()
+        if job.run not in known
+    ]
+    found = [_summary(services, run, name, at, sizes) for run, name, at in rows]
+    return [one for one in (*waiting, *found) if study is None or one.study == study]
+
+
+def _summary(
+    services: Services, run: str, study: str, started: str, sizes: dict[str, int]
+) -> RunSummary:
+    landed, total = sizes.get(run, 0), _total(services, run)
+    return RunSummary(
+        run=run,
+        study=study,
+        started=started,
+        state=_state(services.jobs.get(run), landed, total),
+        landed=landed,
+        total=total,
+    )
+
+
+def _total(services: Services, run: str) -> int | None:
+    job = services.jobs.get(run)
+    if job is not None:
+        return job.plan.trial_count
+    try:
+        return services.results.plan(run).trial_count
+    except MitigationsError:
+        return None
+
+
+def _state(job: Job | None, landed: int, total: int | None) -> RunState:
+    if job is not None:
+        return job.state.value
+    return "finished" if total is not None and landed >= total else "idle"
+
+
+def run_view(services: Services, store: Store, name: str) -> RunView:
+    """Everything about one run, by its id; raises `UnknownName`."""
+    job = services.jobs.get(name)
+    rows = {run: (study, at) for run, study, at in store.runs()}
+    if name in rows:
+        study, started = rows[name]
+    elif job is not None:
+        study, started = job.plan.study, ""
+    else:
+        known_run(store, name)
+        raise UnknownName("run", name[:80], rows)
+    plan = job.plan if job is not None else _plan(services, name)
+    summary = _summary(services, name, study, started, store.run_sizes())
+    arms = _arms(store, name, plan)
+    money = store.query("money", name)
+    events = store.query("events", name)
+    ended = _finished_by_rule(summary.state, events)
+    pace = job.pace if job is not None and job.state.is_live else None
+    return RunView(
+        **summary.model_dump() | ({"state": "finished"} if ended else {}),
+        lost=sum(arm.lost for arm in arms),
+        arms=arms,
+        cost_usd=sum(row[1] or 0.0 for row in money) if money else None,
+        cost_unknown=sum(row[2] for row in money),
+        budget_usd=_budget(job, plan),
+        per_second=pace.per_second if pace else None,
+        seconds_left=pace.seconds_left if pace else None,
+        possibly_paid_twice=sum(int(d) for _, k, d in events if k == "possibly-paid-twice"),
+        error=str(job.error) if job is not None and job.error is not None else "",
+        by=job.by if job is not None else "",
+        events=[EventOut(at=at, kind=k, detail=d) for at, k, d in events[-SHOWN_EVENTS:]],
+        alarms=_alarms(services, store, name),
+    )
+
+
+def _finished_by_rule(state: str, events: Sequence[tuple[str, str, str]]) -> bool:
+    """A run may end before its last trial, by its own rule; its last event says so."""
+    return state == "idle" and bool(events) and events[-1][1] == "finished"
+
+
+def _plan(services: Services, run: str) -> Plan | None:
+    try:
+        return services.results.plan(run)
+    except MitigationsError:
+        return None
+
+
+def _budget(job: Job | None, plan: Plan | None) -> float | None:
+    if job is not None and job.options.budget_usd is not None:
+        return job.options.budget_usd
+    return plan.budget_usd if plan is not None else None
+
+
+def _arms(store: Store, run: str, plan: Plan | None) -> list[Arm]:
+    """By variant in the order of the plan, the baseline first."""
+    counts: dict[str, dict[str, int]] = {}
+    for variant, status, trials in store.query("statuses", run):
+        counts.setdefault(variant, {})[status] = trials
+    order = [variant.id for variant in plan.variants] if plan is not None else sorted(counts)
+    arms = []
+    for variant in order:
+        reasons = dict(counts.get(variant, {}))
+        scored = reasons.pop("scored", 0)
+        arms.append(
+            Arm(variant=variant, scored=scored, lost=sum(reasons.values()), reasons=reasons)
+        )
+    return arms
+
+
+def _alarms(services: Services, store: Store, run: str) -> list[AlarmOut]:
+    """The checks of the last analysis; while nothing is analysed, what can be told without one."""
+    job = services.jobs.get(run)
+    known = services.results.alarms(run) if job is None or not job.state.is_live else None
+    if known is None:
+        known = (model_change(served_models(store, run)),)
+    return [AlarmOut(name=one.name, fired=one.fired, detail=one.detail) for one in known]
+
+
+def verdicts_out(services: Services, run: str | None) -> VerdictsOut | None:
+    """The verdicts worked out for a run, or None; a run without one is put in the queue."""
+    if run is None:
+        return None
+    found = services.results.verdicts(run)
+    job = services.jobs.get(run)
+    if found is None:
+        if job is None or job.state is State.FINISHED:
+            services.results.refresh_later(run)
+        return None
+    return VerdictsOut(
+        run=found.run,
+        landed=found.landed,
+        verdicts=[
+            VerdictOut(
+                variant=line.variant,
+                label=line.label,
+                tone=line.tone,
+                glyph=line.glyph,
+                lead=line.lead,
+                rest=line.rest,
+            )
+            for line in found.lines
+        ],
+        notices=[NoticeOut(lead=one.lead, text=one.text) for one in found.notices],
+        problem=found.problem,
+    )
+
+
+def known(services: Services, name: str) -> str:
+    """A run's id as the database has it; raises `UnknownName`. A path is never made of it."""
+    with services.reading() as store:
+        rows = [run for run, _, _ in store.runs()]
+    if name not in rows:
+        raise UnknownName("run", name[:80], rows)
+    return name
+
+
+def is_paid(services: Services, run: str) -> bool:
+    """Whether a run calls a model that costs money."""
+    plan = _plan(services, run)
+    return plan is not None and any(not spec.is_free for spec in (*plan.models, *plan.judge.models))
+
+
+def stop_run(services: Services, who: Who, name: str) -> None:
+    """Ask a live run to stop; raises `NotLive` when it is not."""
+    job = services.jobs.get(name)
+    if job is None or not job.state.is_live:
+        raise NotLive(f"run {name[:80]} is not running here\n  There is nothing to stop.")
+    services.audit.record(who, "stop a run", name)
+    job.ask_to_stop(who.name)
+
+
+def resume_run(services: Services, who: Who, name: str, options: Options) -> Job:
+    """Go on with a run from its own lock; raises what a start raises."""
+    run = known(services, name)
+    with services.reading() as store:
+        plan = plan_of(store, run, base=services.root)
+    return services.start(plan, options, who)
