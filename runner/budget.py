@@ -5,8 +5,9 @@ whole nanodollars, so that a million small sums add up exactly.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mitigations.errors import MitigationsError, OverBudget
 from mitigations.model import ModelSpec, Price, Request
@@ -141,7 +142,7 @@ def worst_case(request: Request, price: Price) -> float:
 
 def input_bound(request: Request) -> int:
     """An upper bound of the input tokens of a request."""
-    schema = len(str(request.response_schema or "").encode())
+    schema = _schema_size(request.response_schema) if request.response_schema else 0
     texts = [request.system, *(message.content for message in request.messages)]
     size = sum(_size(text) for text in texts) + schema
     for message in request.messages:
@@ -152,6 +153,20 @@ def input_bound(request: Request) -> int:
         size += _size(tool.name) + _size(tool.description) + 4 * _TURN_OVERHEAD
         size += sum(_size(k) + _size(v) + 40 for k, v in tool.parameters.items())
     return size + _CALL_OVERHEAD + _TURN_OVERHEAD * (len(request.messages) + 1)
+
+
+def _schema_size(schema: Mapping[str, Any]) -> int:
+    """Bytes of a schema; remembered for the few that a run uses over and over."""
+    known = _SCHEMAS.get(id(schema))
+    if known is None or known[0] is not schema:
+        if len(_SCHEMAS) >= 64:
+            _SCHEMAS.clear()
+        known = _SCHEMAS[id(schema)] = (schema, _size(str(schema)))
+    return known[1]
+
+
+_SCHEMAS: dict[int, tuple[Mapping[str, Any], int]] = {}
+"""By identity, and holding the schema, so that no other can take its place."""
 
 
 def worst_case_of(request: Request) -> float:
@@ -179,7 +194,8 @@ def _usable(price: Price | None) -> bool:
 
 
 def _size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
+    # A flag of the string, so that nothing is encoded to be counted in the usual case.
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _up(usd: float) -> int:

@@ -48,6 +48,8 @@ class Tap:
     fault: Fault | None = None
     """Why the last request got no response."""
     requests: int = 0
+    sent: tuple[str, Mapping[str, str]] | None = None
+    """Address and headers of the last request that an SDK made."""
 
 
 TAP: ContextVar[Tap | None] = ContextVar("TAP", default=None)
@@ -80,6 +82,7 @@ class TappedTransport:
         tap.requests += 1
         tap.fault = None
         self._guard(request)
+        tap.sent = (str(request.url), dict(request.headers))
         try:
             await request.aread()  # an uploaded file is a stream until it is read
             response = await self._inner.handle_async_request(request)
