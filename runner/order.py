@@ -49,6 +49,9 @@ def order(
         # Text seeds go through SHA-512 inside `random`: no dependence on hash randomisation.
         random.Random(f"{plan.hash}/epoch/{repeat}").shuffle(epoch)  # noqa: S311 - an order, no secret
         for position, cell in enumerate(epoch, start=first):
+            # A dropped model keeps its places, so that positions stay those of the lock.
+            if plan.dropped and plan.models[cell % len(plan.models)].route in plan.dropped:
+                continue
             if done is None or position not in done:
                 yield _trial(plan, cell, repeat, position)
 

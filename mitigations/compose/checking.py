@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mitigations.compose import amending
 from mitigations.compose.check_variants import check_variants, lines, plain
-from mitigations.compose.planning import open_lock, plan_study
+from mitigations.compose.planning import plan_study
 from mitigations.errors import InvalidFile, MitigationsError
 from mitigations.model import Assessment, Scenario, ScriptedReply
 from mitigations.providers import FILE_NAME, read_providers
@@ -64,7 +65,7 @@ def _file(path: Path) -> Iterator[Result]:
     elif path.name == FILE_NAME:
         yield _tried(path, "providers", lambda: read_providers(path.parent))
     elif path.suffix == ".lock":
-        yield _tried(path, "lock", lambda: open_lock(path))
+        yield _tried(path, "lock", lambda: amending.check_lock(path))
     elif path.name == "pack.yaml":
         yield _pack(path.parent)
     elif path.suffix in {".yaml", ".yml"}:
@@ -113,7 +114,8 @@ def read_script(scenario: Scenario, script: ScriptedReply) -> Assessment:
 
 def _tried(path: Path, kind: str, attempt: Any) -> Result:
     try:
-        attempt()
+        said = attempt()
     except MitigationsError as exc:
         return Result(path=str(path), kind=kind, usable=False, lines=(str(exc),))
-    return Result(path=str(path), kind=kind, usable=True)
+    notes = tuple(said) if isinstance(said, list) else ()
+    return Result(path=str(path), kind=kind, usable=True, lines=notes)

@@ -10,6 +10,12 @@ import re
 from pathlib import Path
 
 from mitigations.carried import carried_text, read_carried
+from mitigations.compose.amending import (
+    amended_in,
+    amended_kept,
+    keep_amendments,
+    with_amendments,
+)
 from mitigations.compose.planning import pack_for_lock, workspace_of
 from mitigations.files import read_text, write_atomic
 from mitigations.model import Plan, Scenario
@@ -29,13 +35,15 @@ def keep_plan(plan: Plan, folder: Path) -> None:
         write_atomic(folder / SCENARIOS, carried_text(plan))
     if not (folder / LOCK).exists():
         write_lock(plan, folder / LOCK)
+    keep_amendments(plan, folder)
 
 
 def open_kept(folder: Path) -> Plan:
     """The plan in a run's folder `runs/RUN`; a run of an early version needs its pack."""
-    return read_lock(
+    plan = read_lock(
         folder / LOCK, base=folder.parent.parent, load_pack=_from_file(folder / SCENARIOS)
     )
+    return amended_kept(plan, folder)
 
 
 def open_for_run(path: Path, *, runs: Path) -> Plan:
@@ -46,7 +54,8 @@ def open_for_run(path: Path, *, runs: Path) -> Plan:
     text = read_text(path, limit=MAX_LOCK_BYTES)
     begun = _run_of(text)
     load = _from_file(runs / begun / SCENARIOS) if begun else pack_for_lock
-    return parse_lock(text, str(path), base=workspace_of(path), load_pack=load)
+    plan = parse_lock(text, str(path), base=workspace_of(path), load_pack=load)
+    return with_amendments(plan, path)
 
 
 def plan_of(store: Store, run: str, *, base: Path | None = None) -> Plan:
@@ -57,7 +66,8 @@ def plan_of(store: Store, run: str, *, base: Path | None = None) -> Plan:
     def load(ref: str, folder: Path | None) -> tuple[str, tuple[Scenario, ...]]:
         return pack_for_lock(ref, folder) if kept is None else read_carried(kept, name)
 
-    return parse_lock(store.lock(run), name, base=base or store.path.parent, load_pack=load)
+    plan = parse_lock(store.lock(run), name, base=base or store.path.parent, load_pack=load)
+    return amended_in(store, plan, run)
 
 
 def _from_file(path: Path) -> LoadPack:

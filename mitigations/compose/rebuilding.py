@@ -10,6 +10,7 @@ from mitigations.compose.running import JOURNAL
 from mitigations.errors import InvalidFile, MitigationsError
 from mitigations.store import Store, recover
 from mitigations.study import lock_text
+from mitigations.study.amend import amendment_line
 
 
 def rebuild(db: Path, runs: Path, *, now: Callable[[], str]) -> list[tuple[str, int]]:
@@ -27,6 +28,7 @@ def rebuild(db: Path, runs: Path, *, now: Callable[[], str]) -> list[tuple[str, 
         for path in locks:
             plan = open_kept(path.parent)
             run = store.begin_run(plan, lock_text(plan), at=now())
+            store.amend(run, [amendment_line(event) for event in plan.amendments])
             twins = frozenset(scenario.id for scenario in plan.scenarios if scenario.is_twin)
             found = recover(path.parent / JOURNAL, store, run=run, twins=twins)
             store.event(run, "rebuilt", str(found.landed), at=now())

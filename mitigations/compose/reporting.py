@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import reports
 import stats
-from mitigations.compose import sealing
+from mitigations.compose import amending, sealing
 from mitigations.compose.judge_alarm import injection_alarms
 from mitigations.compose.planning import analysis_hash
 from mitigations.errors import NoData, UnknownName
@@ -87,6 +87,7 @@ def analyse_run(
     stored: Alarm | None = None,
 ) -> Analysis:
     """The plan's analysis of what a run has landed so far, its validity alarms included."""
+    plan = amending.after_data(plan, started(store, run))
     return stats.analyse(
         store.cells(run),
         plan.settings,
@@ -99,6 +100,11 @@ def analyse_run(
             *injection_alarms(store, plan),
         ),
     )
+
+
+def started(store: Store, run: str) -> str:
+    """When the first trials of a run began; empty when that is not known."""
+    return next((at for at, kind, _ in store.query("events", run) if kind == "started"), "")
 
 
 def served_models(store: Store, run: str) -> "list[Served]":
@@ -116,9 +122,10 @@ def _run_info(
     money = store.query("money", run)
     whole = bool(money) and all(row[2] == 0 for row in money)
     events = store.query("events", run)
+    begun = started(store, run)
     return RunInfo(
         run=run,
-        started=next((at for at, kind, _ in events if kind == "started"), ""),
+        started=begun,
         finished=max((row[4] for row in money), default=""),
         statuses=statuses,
         trials_planned=plan.trial_count,
@@ -133,7 +140,11 @@ def _run_info(
         commands=tuple(commands),
         versions=_versions(),
         hashes={"lock": plan.hash, "scenario pack": plan.pack_hash, "rubric": plan.rubric_hash},
-        amendments=(*_departures(plan, statuses), *_run_again(store, run)),
+        amendments=(
+            *amending.departures(plan, begun),
+            *_departures(plan, statuses),
+            *_run_again(store, run),
+        ),
         simulated=any(model.provider == "simulated" for model in plan.models),
         embedded=any(model.provider == "local" for model in plan.models),
     )

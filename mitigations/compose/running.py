@@ -18,6 +18,7 @@ from mitigations.model import Complete, Outcome, Plan, Trial
 from mitigations.providers import Providers
 from mitigations.store import Landing, Recovered, Store, recover
 from mitigations.study import lock_text
+from mitigations.study.amend import amendment_line
 from runner.batch_nouns import BatchNote
 from runner.budget import Budget, worst_case_of
 from runner.channels import channels
@@ -78,6 +79,7 @@ async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
     """
     check_start(plan, around.providers, budget_usd=options.budget_usd)
     run = around.store.begin_run(plan, lock_text(plan), at=around.now())
+    around.store.amend(run, [amendment_line(event) for event in plan.amendments])
     path = around.runs / run / JOURNAL
     keep_plan(plan, path.parent)
     twins = frozenset(scenario.id for scenario in plan.scenarios if scenario.is_twin)

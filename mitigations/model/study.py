@@ -168,6 +168,8 @@ class Plan:
     gate: Gate = Gate()
     amendments: tuple[Amendment, ...] = ()
     """Applied already; `locked` is the plan before them."""
+    dropped: tuple[str, ...] = ()
+    """Models that an amendment dropped: no more trials of them; those that ran stay."""
     locked: "Plan | None" = None
     """The plan as the lock holds it; None where no amendment changed it."""
 

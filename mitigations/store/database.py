@@ -260,6 +260,18 @@ class Store:
             for (position,) in batch:
                 yield position
 
+    def amend(self, run: str, lines: Sequence[str]) -> None:
+        """Record the amendments of a run that are not here yet."""
+        known = self.amendments(run)
+        new = [(run, place, line) for place, line in enumerate(lines) if place >= len(known)]
+        with self._transaction():
+            self._append("amendment", new)
+
+    def amendments(self, run: str) -> list[str]:
+        """The amendments of a run's plan, as lines, in order."""
+        query = "select event from amendment where run = ? order by place"
+        return [row[0] for row in self._db.execute(query, [run]).fetchall()]
+
     def trials_done(self, run: str) -> int:
         """How many trials have an outcome."""
         row = self._db.execute(

@@ -116,8 +116,12 @@ def notices(report: Report) -> tuple[Notice, ...]:
         banners.append(
             Notice(
                 lead="Exploratory.",
-                text="No plan was locked before the data were seen; treat every finding here as "
-                "a question for a planned study.",
+                text=(
+                    "No plan was locked before the data were seen"
+                    if report.plan is None
+                    else "The plan was amended in a way that its error rates do not cover (part 10)"
+                )
+                + "; treat every finding here as a question for a planned study.",
             )
         )
     if report.against is not None and (told := headline(report.against)):

@@ -11,6 +11,7 @@ from typing import Any
 import reports
 from mitigations.codec import build
 from mitigations.compose import sealing
+from mitigations.compose.amending import amended_in
 from mitigations.compose.bundle.archive import Archive, Damaged
 from mitigations.compose.bundle.compare import differences, page_difference
 from mitigations.compose.bundle.making import PACK, PAGE, PLAN, REPORT
@@ -212,7 +213,7 @@ def _compare(bundle: _Bundle, plan: Plan, store: Store) -> int:
     again = _as_the_sender(
         report_run(
             store,
-            plan,
+            amended_in(store, plan, plan.run_id),
             bundle.manifest["run"],
             commands=(),
             transcripts=bundle.manifest["transcripts"],

@@ -12,3 +12,5 @@ create table if not exists judge_check (
     judge varchar not null, rubric_hash varchar not null, checked_at varchar not null,
     document varchar not null
 );
+-- Amendments of a run's plan in their order, each a line that is chained to the lock.
+create table if not exists amendment (run varchar not null, place integer not null, event varchar not null);
