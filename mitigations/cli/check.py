@@ -29,6 +29,12 @@ def check(  # noqa: PLR0913 - one argument per flag of the command
     by: Annotated[str, typer.Option(help="Who proposes, approves or retires.")] = "",
     note: Annotated[str, typer.Option(help="Why, in a few words.")] = "",
     folder: Annotated[Path, typer.Option(help="Where variants are kept.")] = Path("variants"),
+    claims: Annotated[
+        Path | None, typer.Option(help="Hold this text against a run, sentence by sentence.")
+    ] = None,
+    run: Annotated[
+        str | None, typer.Option(help="The run for --claims; the latest by default.")
+    ] = None,
 ) -> None:
     """Validate and lint variants, studies, locks and packs; exit 2 when one cannot be used.
 
@@ -42,6 +48,9 @@ def check(  # noqa: PLR0913 - one argument per flag of the command
     names = _names(paths or [], folder)
     if names:
         _show(here, names, folder, as_json=as_json or here.json)
+        return
+    if claims is not None:
+        _check_claims(here, claims, run, as_json=as_json or here.json)
         return
     if database or rebuild:
         _check_database(here, rebuild=rebuild)
@@ -128,3 +137,20 @@ def _check_database(here: Session, *, rebuild: bool) -> None:
         here.say(f"Write it again from its journals: mitigations --db {here.db} check --rebuild")
         raise typer.Exit(2)
     here.say(f"{here.db}: rows, cells and journals agree.")
+
+
+def _check_claims(here: Session, path: Path, run: str | None, *, as_json: bool) -> None:
+    """Exit 0 when every claim is supported, 4 when one is not, 3 when one is contradicted."""
+    from mitigations.compose import claims  # noqa: PLC0415 - start-up stays light
+    from mitigations.store import Store  # noqa: PLC0415
+
+    with Store.open(here.db, create=False) as store:
+        chosen, results = claims.check_text(store, path, run)
+    if as_json:
+        typer.echo(json.dumps(claims.plain(chosen, results), indent=2, ensure_ascii=False))
+    else:
+        for line in claims.lines(path, results):
+            typer.echo(line)
+        here.say(claims.summary(results))
+    if code := claims.exit_code(results):
+        raise typer.Exit(code)
