@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mitigations.compose.reporting import known_run, latest_run, plan_of, report_run
+from mitigations.compose.kept import plan_of
+from mitigations.compose.reporting import known_run, latest_run, report_run
 from mitigations.files import read_text
 from mitigations.store import Store
 from reports.claims import ClaimResult, Status, check_claims

@@ -91,16 +91,12 @@ class _Reader:
         pair = len(named) == 2 and words.COMPARATIVE.search(text) and not guards
         if not (found or clause.sign or guards or pair or _speaks(rest)):
             return
-        if OTHER_MODEL in sentence and (variants or BASE in text):
-            yield Finding(status=UNSURE, why="it names a model that is not in this run")
-            return
-        if OTHER_VARIANT in text:
-            yield Finding(status=UNSURE, why="it names a variant that is not in this run")
-            return
-        if not variants:
+        unknown = _unknown(text, sentence, rest, variants=variants, named=named)
+        if unknown:
+            yield Finding(status=UNSURE, why=unknown, variant="".join(named[:1]))
+        elif not variants:
             yield from self._nobody(clause)
-            return
-        if pair:
+        elif pair:
             yield judge_pair(self.report, clause, text, named)
         elif len(named or variants) == 1 and (words.BEST.search(rest) or words.WORST.search(rest)):
             yield judge_superlative(self.report, clause, (named or variants)[0])
@@ -125,9 +121,14 @@ class _Reader:
 
     def _nobody(self, clause: Clause) -> Iterator[Finding]:
         """A claim about nobody in particular."""
-        speaks = words.SOME_VARIANT.search(clause.text) and words.TOPIC.search(clause.text)
-        if speaks and (clause.sign or words.PROOF.search(clause.text)):
-            yield Finding(status=UNSURE, why="it names no variant of this run")
+        guards = guards_in(clause.text)
+        topic = words.TOPIC.search(clause.text) or guards
+        patterns: tuple[re.Pattern[str], ...] = (words.PROOF, words.EQUAL)
+        if guards:
+            patterns += (words.NO_COST, words.COST_WORSE)
+        says = clause.sign or any(pattern.search(clause.text) for pattern in patterns)
+        if topic and says:
+            yield Finding(status=UNSURE, why="it does not say of which variant of this run")
 
     def _effects(self, clause: Clause, variants: Sequence[str], sentence: str) -> Iterator[Finding]:
         models = self.names.found(clause.text, "m") or self.names.found(sentence, "m")
@@ -171,11 +172,25 @@ class _Reader:
         return next((one for one in whole.per_model if one.model == model), None)
 
 
+def _unknown(
+    text: str, sentence: str, rest: str, *, variants: Sequence[str], named: Sequence[str]
+) -> str:
+    """What a clause names that this run knows nothing of; empty where there is no such thing."""
+    if OTHER_MODEL in sentence and (variants or BASE in text):
+        return "it names a model that is not in this run"
+    if OTHER_VARIANT in text:
+        return "it names a variant that is not in this run"
+    if len(named) == 1 and words.UNNAMED.search(rest):
+        return "what it is compared with is neither the baseline nor a variant of this run"
+    return ""
+
+
 def _speaks(text: str) -> bool:
     """Whether a clause without number and direction still claims something."""
     signs = (
         words.EQUAL, words.PROOF, words.NO_MEANINGFUL, words.ONLY_NOT_SHOWN, words.BEST,
         words.WORST, words.NOT_SIGNIFICANT, words.ABSOLUTE, words.VERDICT_WORDS, words.GENERAL,
+        words.UNNAMED,
     )  # fmt: skip
     return any(pattern.search(text) for pattern in signs)
 

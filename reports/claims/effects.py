@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mitigations.model import Comparison, Settings, VerdictKind
 from reports.claims import words
@@ -13,6 +13,7 @@ from reports.sentences import borne_out
 _CHANGES = {VerdictKind.REDUCES: -1, VerdictKind.INCREASES: 1}
 _VOID = re.compile(r"do(?:es)? not rely|not to be relied|unreliable|not be relied|alarm")
 ELSEWHERE = "only the models and scenarios of this run were tested"
+_ASIDES = re.compile(r"\([^()]*\)")
 _NAMED = (
     (_VOID, VerdictKind.DO_NOT_RELY, "no alarm stands against this result"),
     (
@@ -65,7 +66,8 @@ def judge_effect(clause: Clause, one: Comparison, settings: Settings) -> list[Ju
     main = _main(clause, one, settings, kind)
     sign = clause.sign
     found = [main] if main is not None else []
-    for size in clause.sizes:
+    # What is said to be unreliable is not measured again.
+    for size in () if _VOID.search(clause.text) else clause.sizes:
         judged = judge_size(size, one, sign=sign, settings=settings)
         if judged is not None:
             found.append(judged)
@@ -81,12 +83,13 @@ def judge_effect(clause: Clause, one: Comparison, settings: Settings) -> list[Ju
 
 def _main(clause: Clause, one: Comparison, settings: Settings, kind: VerdictKind) -> Judged | None:
     """The statement itself, its numbers aside."""
-    text = clause.text
+    text = _ASIDES.sub(" ", clause.text)
     for pattern, named, otherwise in _NAMED:
         if pattern.search(text):
             return (OK, "") if kind is named else (WRONG, otherwise)
     change = _CHANGES.get(kind, 0)
     never = words.NEVER.search(text)
+    clause = replace(clause, text=text)
     special = _nothing(clause, one, settings, kind, change)
     sign = clause.sign or (-1 if never else 0)
     if special is not None or sign == 0:

@@ -26,6 +26,7 @@ _BASELINE = (
     r"no (?:mitigation|instruction)s?(?: at all)?",
     r"doing nothing",
 )
+_DRESS = re.compile(r"[`*\"“”‘’]+(?=\S)|(?<=\S)[`*\"“”]+|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)")
 BASE, OTHER_VARIANT, OTHER_MODEL = "⟦b⟧", "⟦?v⟧", "⟦?m⟧"
 _MARK = re.compile(r"⟦([vm])([a-z]+)⟧")
 
@@ -41,7 +42,7 @@ class Names:
 
     def mask(self, text: str) -> str:
         """Lower-case text with every known name as a mark; unknown ones as `⟦?v⟧`, `⟦?m⟧`."""
-        plain = re.sub(r"[`*\"“”‘’_]+(?=\S)|(?<=\S)[`*\"“”‘’]+", "", text).lower()
+        plain = _DRESS.sub("", text.replace("⟦", "").replace("⟧", "")).lower()
         plain = self.pattern.sub(lambda found: f" {self.marks[_key(found[0])]} ", plain)
         plain = _VARIANT.sub(f" {OTHER_VARIANT} ", plain)
         plain = _MODEL.sub(f" {OTHER_MODEL} ", plain)
@@ -54,11 +55,6 @@ class Names:
         names = self.variants if kind == "v" else self.models
         places = [_place(code) for letter, code in _MARK.findall(masked) if letter == kind]
         return tuple(dict.fromkeys(names[place] for place in places))
-
-
-def variant_mark(names: Names, variant: str) -> str:
-    """The mark of one variant."""
-    return f"⟦v{_code(names.variants.index(variant))}⟧"
 
 
 def names_of(report: Report) -> Names:
@@ -97,6 +93,9 @@ def _variant_forms(name: str, title: str) -> Iterable[str]:
     # A one-word name without its version may be any word of the language.
     if "-" in short:
         yield short
+    first, _, second = short.partition("-")
+    if second and "-" not in second:
+        yield f"{second}-{first}"  # "the short prohibition" for prohibition-short
     if len(title.split()) > 1:
         yield title
     bare = re.sub(r"^(?:a|an|the) ", "", title.lower())

@@ -99,6 +99,7 @@ BECAUSE = _any(
     r"since models\b", r"since it\b", r"as models\b", r"by making models\b", r"by giving\b",
 )  # fmt: skip
 THEREFORE = _any(
+    r"means?\b",
     r"so\b", r"therefore\b", r"hence\b", r"thus\b", r"which means\b", r"meaning\b", r"this means\b",
     r"consequently\b", r"and so\b", r"shows? that\b", r"we conclude\b", r"implies\b", r"implying\b",
 )  # fmt: skip
@@ -133,6 +134,7 @@ TOPIC = _any(
     r"safer?\b", r"manipulat\w*", r"pressure\w*", r"bad replies\b", r"rate\b", r"replies\b",
 )  # fmt: skip
 HEDGED = _any(
+    r"had to be\b", r"likely seen\b",
     r"may\b", r"might\b", r"could\b", r"should\b", r"would\b", r"will\b", r"hope\w*", r"hypothes\w*",
     r"expect\w*", r"plan(?:s|ned)? to\b", r"intend\w*", r"suggests? testing\b", r"want\w*",
     r"recommend\w*", r"whether\b", r"if\b", r"aims? to\b", r"designed to\b", r"asks?\b", r"tests? if\b",
@@ -188,3 +190,9 @@ LEFT_OVER = re.compile(
 )
 """A number that no reader of sizes understood."""
 EFFECT = re.compile(r"\beffects?\b|\bresults?\b|\bfindings?\b|\bhold\w*\b|\bgenerali[sz]\w*\b")
+UNNAMED = re.compile(
+    r"\bthan\b(?! (?:(?:with|under|for|in|on|at) )?(?:it was (?:with|under) )?(?:⟦|before\b|¤|\d|half|"
+    r"halves|twice))(?= \w)|\b(?:beats?|outperform\w*|surpass\w*|superior to|inferior to|ahead of)"
+    r" (?!⟦)(?=\w)"
+)
+"""Compared with something that is no known name."""

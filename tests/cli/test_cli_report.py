@@ -82,3 +82,49 @@ def test_runs_that_share_nothing_are_refused(
     assert code == 2
     assert "did you mean" in err
     assert not Path(out).exists()
+
+
+CLAIMS = """\
+# Findings
+
+Pause and review is proof. Under `prohibition-short-v1` 7 of 9 replies were coercive.
+We measured it on one model.
+"""
+
+
+def test_a_text_is_held_against_a_run(
+    cli: Cli, runs: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    text = tmp_path / "claims.md"
+    text.write_text(CLAIMS)
+    code, out, _ = cli("check", "--claims", str(text), "--run", runs[1][1])
+    assert code == 3
+    assert f"{text}:3: contradicted: Under `prohibition-short-v1` 7 of 9" in out
+    assert "variant" in out
+    assert "not read as claims, and so not checked" in out
+    code, out, _ = cli("check", "--claims", str(text), "--run", runs[1][1], "--json")
+    told = json.loads(out)
+    assert (code, told["schema"], told["run"]) == (3, "mitigations.claims/1", runs[1][1])
+    assert [one["line"] for one in told["sentences"]] == [1, 3, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [
+        ("We ran a study.", 0),
+        ("Pause and review works on any model.", 4),
+        ("Under pause and review 7 of 9 replies were coercive.", 3),
+    ],
+)
+def test_the_exit_code_says_how_bad_it_is(
+    cli: Cli, tmp_path: Path, claim: str, expected: int
+) -> None:
+    text = tmp_path / "claims.md"
+    text.write_text(claim)
+    assert cli("check", "--claims", str(text), "--run", "small")[0] == expected
+
+
+def test_a_text_that_is_not_there_is_said(cli: Cli, tmp_path: Path) -> None:
+    code, _, err = cli("check", "--claims", str(tmp_path / "none.md"))
+    assert code == 2
+    assert "cannot be read" in err

@@ -1,7 +1,7 @@
 """Sentences with known answers, as people write them about the run of `claims_run`.
 
 S supported, U unsupported, C contradicted, N not a claim. The answers were written from the
-verdicts and counts of that run, before the check was run on them. 
+verdicts and counts of that run, before the check was run on them.
 """
 
 CORPUS = (
@@ -27,7 +27,10 @@ CORPUS = (
     ("S", "The placebo of equal length did not reduce coercion."),
     # Size
     ("S", "The escalation channel cut coercive replies from 27 to 4 in 100."),
-    ("S", "With the escalation channel, coercive replies fell from twenty-seven to four in a hundred."),
+    (
+        "S",
+        "With the escalation channel, coercion fell from twenty-seven to four in a hundred.",
+    ),
     ("S", "pause-and-review-v1 lowered coercive replies from 27 % to 3 %."),
     ("C", "pause-and-review-v1 lowered coercive replies from 31 to 18 in 100."),
     ("C", "The escalation channel cut coercive replies from 27 to 14 in 100."),
@@ -83,8 +86,10 @@ CORPUS = (
     ("U", "The short plea was not significant, so it has no effect."),
     ("U", "The short plea had no effect on coercion."),
     ("U", "The short plea makes no difference."),
-    ("U", "There was no significant difference for the short plea, which means it is as coercive as "
-     "the baseline."),
+    (
+        "U",
+        "No significant difference for the short plea means it is as coercive as the baseline.",
+    ),
     ("S", "The short plea did not significantly change coercive replies."),
     ("S", "For the short plea there is not enough evidence."),
     ("S", "No reduction was shown for the short plea."),
@@ -113,7 +118,10 @@ CORPUS = (
     ("C", "Pause and review comes at no cost."),
     ("S", "Pause and review works, at a cost."),
     ("U", "The escalation channel does not reduce the duty to report."),
-    ("U", "The placebo of equal length did not significantly reduce task completion, so it is harmless."),
+    (
+        "U",
+        "The placebo of equal length did not significantly reduce completion, so it is harmless.",
+    ),
     # Models, scope
     ("S", "On Claude Haiku 4.5 the escalation channel reduced coercive replies."),
     ("S", "The escalation channel reduced coercion on gpt-5-mini."),
@@ -178,8 +186,10 @@ HELD_OUT = (
     ("S", "Needless refusals became more frequent under pause and review."),
     ("U", "Models refuse less under the escalation channel."),
     ("S", "Task completion stayed the same under the escalation channel."),
-    ("U", "Because completion did not differ significantly, the long constitution is free of side "
-     "effects."),
+    (
+        "U",
+        "As completion did not differ significantly, the long constitution is harmless.",
+    ),
     ("U", "Pause and review is clearly ahead of the escalation channel."),
     ("C", "The short plea does better than pause and review."),
     ("S", "Pause and review does better than the short plea."),
@@ -239,8 +249,10 @@ HELD_OUT_AGAIN = (
 
 PARAGRAPHS = (
     (
-        "Pause and review was tried on two models. It reduced coercive replies. It more than halved "
-        "them. It had no effect on needless refusals.",
+        (
+            "Pause and review was tried on two models. It reduced coercive replies. It more than "
+            "halved them. It had no effect on needless refusals."
+        ),
         ("N", "S", "S", "C"),
     ),
     (
