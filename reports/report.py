@@ -38,6 +38,8 @@ class RunInfo:
     statuses: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Variant to status (`scored`, `filtered`, ...) to number of trials."""
     trials_planned: int | None = None
+    ended_by_rule: str = ""
+    """Why the run is over before all planned trials, in a sentence; empty where it is not."""
     trials_saved: int | None = None
     """Planned and not run because the run stopped early by its rule."""
     cost_usd: float | None = None

@@ -1,6 +1,6 @@
 """The door: cells and settings in, one `Analysis` out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from mitigations.errors import NoData
 from mitigations.model import Alarm, Analysis, Cell, Comparison, PairCell, Settings
@@ -21,6 +21,7 @@ def analyse(
     guardrails: Mapping[str, Sequence[Cell]] | None = None,
     alarms: Sequence[Alarm] = (),
     level: float | None = None,
+    decided: Collection[str] | None = None,
 ) -> Analysis:
     """Compare every variant with the baseline, overall and on each model, and give the verdicts.
 
@@ -31,6 +32,8 @@ def analyse(
         guardrails: name to cells whose `coercive` counts the bad event of the benign twins.
         alarms: validity alarms found elsewhere; a decisive one turns verdicts into `do not rely`.
         level: two-sided level of this look where looks were planned; None: `settings.alpha`.
+        decided: variants that a look of the running study has decided: these count as shown and no
+            others, whatever their p is now. None: the cells decide.
 
     Raises:
         UnknownName: no cell belongs to the baseline.
@@ -43,7 +46,7 @@ def analyse(
     if not table.variants:
         raise NoData(f"only the baseline {settings.baseline!r} has trials: nothing to compare")
     decision_level = settings.alpha if level is None else level
-    measures = measure(table)
+    measures = measure(table, level=0.05 if level is None else level)
     p_values = [tests[0].midp if tests[0] else None for tests in measures.tests]
     family = adjust(table, p_values, measures.differences, settings, level=decision_level)
     benign = dict(guardrails or {})
@@ -58,6 +61,7 @@ def analyse(
         pairs=tuple(pairs),
         guardrails=benign,
         alarms=every,
+        decided=None if decided is None else frozenset(decided),
     )
     comparisons = tuple(compare(context, i) for i in range(len(table.variants)))
     known = [one.p_adjusted for one in comparisons if one.p_adjusted is not None]

@@ -49,6 +49,8 @@ class Context:
     pairs: tuple[PairCell, ...]
     guardrails: Mapping[str, Sequence[Cell]]
     alarms: tuple[Alarm, ...]
+    decided: frozenset[str] | None = None
+    """Variants decided by looks already taken; None: the cells decide."""
 
     @property
     def comparisons(self) -> int:
@@ -61,7 +63,7 @@ def compare(context: Context, index: int) -> Comparison:
     variant = context.grid.variants[index]
     numbers = _numbers(context, index, 0)
     _add_overall(numbers, context, index)
-    rejected = _rejected(context, numbers)
+    rejected = _rejected(context, variant, numbers)
     models = _models(context, index, numbers["p_adjusted"], rejected=rejected)
     evidence = replace(
         _evidence(context, index, 0, numbers),
@@ -157,21 +159,27 @@ def _add_overall(found: Quantities, context: Context, index: int) -> None:
         value = float(values[index])
         few = "needs at least two models whose rates vary"
         _put(found, name, None if np.isnan(value) else value, few)
-    value_e, reason = _e_value(context, context.grid.variants[index])
-    _put(found, "e_value", value_e, reason)
+    _add_watch(found, context, context.grid.variants[index])
 
 
-def _e_value(context: Context, variant: str) -> tuple[float | None, str]:
-    if not any(pair.variant == variant for pair in context.pairs):
-        return None, NO_PAIRS
-    state = watch(
-        context.pairs, variant, comparisons=context.comparisons, alpha=context.settings.alpha
-    )
-    return state.e_value, state.reason
+def _add_watch(found: Quantities, context: Context, variant: str) -> None:
+    """The e-value, and for an anytime design the only interval that may be read at any epoch."""
+    settings, anytime = context.settings, context.settings.design == "anytime"
+    state = None
+    if any(pair.variant == variant for pair in context.pairs):
+        comparisons = context.comparisons
+        state = watch(context.pairs, variant, comparisons=comparisons, alpha=settings.alpha)
+    reason = state.reason if state else NO_PAIRS
+    _put(found, "e_value", state.e_value if state else None, reason)
+    if anytime:
+        interval = state.confidence_sequence if state else None
+        _put(found, "simultaneous_ci95", interval, reason)
 
 
-def _rejected(context: Context, found: Quantities) -> bool:
+def _rejected(context: Context, variant: str, found: Quantities) -> bool:
     """Step-down max-T at the level of this look; for an anytime design the e-value alone."""
+    if context.decided is not None:
+        return variant in context.decided
     if context.settings.design == "anytime":
         bar = context.comparisons / context.settings.alpha
         return found["e_value"] is not None and found["e_value"] >= bar

@@ -44,8 +44,11 @@ class Measures:
     """Standardised difference without each model, then each scenario; (variants, M + S)."""
 
 
-def measure(grid: Grid) -> Measures:
-    """Vectorised over variants and models; only the exact laws are convolved one by one."""
+def measure(grid: Grid, *, level: float = 0.05) -> Measures:
+    """Vectorised over variants and models; only the exact laws are convolved one by one.
+
+    `level`: of the simultaneous intervals; that of a look gives the repeated interval.
+    """
     models, scenarios = np.arange(len(grid.models)), np.arange(len(grid.scenarios))
     on_model = grid.model == models[:, None]
     flat = grid.strata()
@@ -64,7 +67,7 @@ def measure(grid: Grid) -> Measures:
     return Measures(
         strata=batch,
         values=values,
-        simultaneous=_simultaneous(batch, len(grid.variants), len(grid.models)),
+        simultaneous=_simultaneous(batch, len(grid.variants), len(grid.models), level),
         tests=tuple(_tests(flat.row(i), _codes(grid, flat, i), len(models)) for i in _rows(flat)),
         directions=score_sums(batch)[0].sum(axis=-1),
         differences=scenario_differences(flat),
@@ -74,10 +77,14 @@ def measure(grid: Grid) -> Measures:
     )
 
 
-def _simultaneous(batch: Strata, variants: int, models: int) -> tuple[FloatArray, FloatArray]:
+def _simultaneous(
+    batch: Strata, variants: int, models: int, level: float
+) -> tuple[FloatArray, FloatArray]:
     """Dunnett's constant over the variants; on single models at alpha over the models as well."""
-    single = dunnett_critical(variants, 0.05 / models)
-    constants = np.array([dunnett_critical(variants), *[single] * models])
+    # A look that may spend nothing has no finite boundary; 1e-9 is nothing, and finite.
+    alpha = max(level, 1e-9)
+    single = dunnett_critical(variants, alpha / models)
+    constants = np.array([dunnett_critical(variants, alpha), *[single] * models])
     return difference_interval(batch, z=constants)
 
 

@@ -161,16 +161,25 @@ def stagewise_estimate(
     return drift_at(0.5) * to_effect, interval
 
 
-def conditional_power(z: float, information: float, *, final_bound: float, drift: float) -> float:
-    """Chance, given z now, that the last look rejects in the same direction if `drift` is true.
+def conditional_power(
+    z: float,
+    information: float,
+    *,
+    final_bound: float,
+    drift: float,
+    direction: float | None = None,
+) -> float:
+    """Chance, given z now, that the last look rejects in a direction if `drift` is true.
+
+    `direction`: 1 or -1; None: that of z.
 
     Non-binding futility: stopping when this is under 0.1 at the drift of the smallest change that
     matters can only lower the false-positive rate, so the boundaries need no change.
     """
     if not 0.0 < information < 1.0:
         raise Undefined("conditional power exists between the looks: information in (0, 1)")
-    direction = math.copysign(1.0, z)
-    score = abs(z) * math.sqrt(information) + direction * drift * (1.0 - information)
+    way = math.copysign(1.0, z) if direction is None else direction
+    score = way * z * math.sqrt(information) + way * drift * (1.0 - information)
     return float(ndtr((score - final_bound) / math.sqrt(1.0 - information)))
 
 

@@ -62,6 +62,7 @@ def run(
         max_wait_s=max_wait,
         only_errors=only_errors,
     )
+    ended = ""
     try:
         if service is not None:
             _through(service, here, lock, options)
@@ -76,10 +77,14 @@ def run(
                     note=progress.batch,
                 )
                 asyncio.run(running.run_plan(plan, around, options))
+                ended = running.ended_by_rule(plan, store)
     except OverBudget as exc:
         spent = str(exc).splitlines()[0]
         raise OverBudget(f"{spent}\n  Resume: mitigations run {lock} --budget MORE") from exc
-    here.say(f"Run {plan.run_id} is complete.")
+    if only_errors:
+        here.say("What errors had lost was run again.")
+    else:
+        here.say(ended or f"Run {plan.run_id} is complete.")
     here.say(f"Next: mitigations report {plan.run_id} -o report.html")
 
 

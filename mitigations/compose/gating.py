@@ -1,6 +1,7 @@
 """A run -> the gate's result, by the rule that its lock holds."""
 
 import reports
+from mitigations.compose.looking import course_of
 from mitigations.compose.reporting import analyse_run, served_models
 from mitigations.errors import NoData
 from mitigations.model import Plan
@@ -12,7 +13,8 @@ def gate_run(store: Store, plan: Plan, run: str) -> Gated:
     """Hold a run against its plan's gate; what is unfinished is not to be trusted."""
     landed = store.trials_done(run)
     unfinished = ""
-    if not landed or (landed < plan.trial_count and plan.settings.design != "anytime"):
+    over = plan.settings.design == "anytime" or course_of(store, run).ended_early(plan)
+    if not landed or (landed < plan.trial_count and not over):
         unfinished = f"{landed:,} of {plan.trial_count:,} planned trials have an outcome."
     if not landed:
         nothing = GateCheck(group="run", name="complete", state="untrusted", said=unfinished)

@@ -9,6 +9,7 @@ import reports
 import stats
 from mitigations.compose import amending, sealing
 from mitigations.compose.judge_alarm import injection_alarms
+from mitigations.compose.looking import Course, course_of, decided_now, level_now, said, shown
 from mitigations.compose.planning import analysis_hash
 from mitigations.errors import NoData, UnknownName
 from mitigations.model import Alarm, Analysis, Cell, Counts, Interval, Plan
@@ -73,6 +74,8 @@ def report_run(
             factors=tuple(_factors(plan, cells)),
             corrigibility=tuple(_corrigibility(store, run)),
             disputed=len(disputed) if plan.judge.models else None,
+            looks=shown(plan, course_of(store, run)),
+            looks_kind="e-process" if plan.settings.design == "anytime" else "planned looks",
         ),
         transcripts=transcripts,
     )
@@ -86,7 +89,12 @@ def analyse_run(
     *,
     stored: Alarm | None = None,
 ) -> Analysis:
-    """The plan's analysis of what a run has landed so far, its validity alarms included."""
+    """The plan's analysis of what a run has landed so far, its validity alarms included.
+
+    Of a sequential design the looks that were taken decide, at the level they have spent.
+    """
+    course = course_of(store, run)
+    complete = store.trials_done(run) >= plan.trial_count
     plan = amending.after_data(plan, started(store, run))
     return stats.analyse(
         store.cells(run),
@@ -99,6 +107,8 @@ def analyse_run(
             stored or sealing.alarm(store, store.path.parent / "runs", plan, run),
             *injection_alarms(store, plan),
         ),
+        level=level_now(plan, course, complete=complete),
+        decided=decided_now(plan, course, complete=complete),
     )
 
 
@@ -121,6 +131,10 @@ def _run_info(
         statuses.setdefault(variant, {})[status] = trials
     money = store.query("money", run)
     whole = bool(money) and all(row[2] == 0 for row in money)
+    spent = sum(row[1] for row in money) if whole else None
+    landed = store.trials_done(run)
+    course = course_of(store, run)
+    saved = plan.trial_count - landed if course.ended_early(plan) else None
     events = store.query("events", run)
     begun = started(store, run)
     return RunInfo(
@@ -129,7 +143,10 @@ def _run_info(
         finished=max((row[4] for row in money), default=""),
         statuses=statuses,
         trials_planned=plan.trial_count,
-        cost_usd=sum(row[1] for row in money) if whole else None,
+        trials_saved=saved,
+        ended_by_rule=said(plan, course, done=landed),
+        usd_saved=spent / landed * saved if spent and saved and landed else None,
+        cost_usd=spent,
         usd_doubted=sum(row[5] for row in money),
         cost_by_variant={row[0]: row[1] for row in money if row[2] == 0},
         budget_usd=plan.budget_usd,
@@ -142,7 +159,7 @@ def _run_info(
         hashes={"lock": plan.hash, "scenario pack": plan.pack_hash, "rubric": plan.rubric_hash},
         amendments=(
             *amending.departures(plan, begun),
-            *_departures(plan, statuses),
+            *_departures(plan, course, landed),
             *_run_again(store, run),
         ),
         simulated=any(model.provider == "simulated" for model in plan.models),
@@ -169,11 +186,19 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _departures(plan: Plan, statuses: Mapping[str, Mapping[str, int]]) -> Iterable[str]:
+def _departures(plan: Plan, course: Course, landed: int) -> Iterable[str]:
     if plan.analysis_hash != analysis_hash():
         yield "The analysis code differs from the one the lock was made with."
-    landed = sum(sum(counts.values()) for counts in statuses.values())
-    if landed < plan.trial_count and plan.settings.design != "anytime":
+    if landed >= plan.trial_count or course.ended_early(plan):
+        return
+    if plan.settings.design == "group-sequential":
+        last = course.last
+        looked = f"look {last.number} of {last.of}" if last else "no look yet"
+        yield (
+            f"{landed:,} of {plan.trial_count:,} planned trials have an outcome: the run goes on. "
+            f"Verdicts are those of the looks taken ({looked}), at the alpha spent so far."
+        )
+    elif plan.settings.design != "anytime":
         yield (
             f"{landed:,} of {plan.trial_count:,} planned trials have an outcome: the run is "
             "unfinished, and its error rates were planned for all of them."

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from runner.channels import channels
 from runner.episode import Setting, play
 from runner.execute import Stop, execute, remembered
 from runner.judge import panel, rubric_hash
+from runner.stages import in_stages
 
 JOURNAL = "calls.jsonl"
 REMOTE_CONCURRENCY = 20
@@ -134,6 +135,15 @@ async def _run(
             await landing.event("finished", "")
 
 
+def ended_by_rule(plan: Plan, store: Store) -> str:
+    """Why a run is over before all of its trials, in one sentence; empty where it is not."""
+    if plan.settings.design == "fixed":
+        return ""
+    from mitigations.compose.looking import course_of, said  # noqa: PLC0415 - see `_stages`
+
+    return said(plan, course_of(store, plan.run_id), done=store.trials_done(plan.run_id))
+
+
 def check_start(plan: Plan, providers: Providers, *, budget_usd: float | None) -> None:
     """Raise what would stop a run before anything is opened, started or paid for."""
     if plan.judge.models and plan.rubric_hash != rubric_hash(plan.judge.rubric):
@@ -143,6 +153,23 @@ def check_start(plan: Plan, providers: Providers, *, budget_usd: float | None) -
     if paid and limit is None:
         raise NoBudget(paid[0])
     check_batches(plan, Calls(plan, providers, budget=Budget(limit)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stages:
+    """After which epochs the run's owner looks at it, and how."""
+
+    ends: Sequence[int]
+    look: Callable[[int], Awaitable[bool]] | None = None
+
+
+def _stages(plan: Plan, store: Store, landing: Landing, options: Options) -> _Stages:
+    if plan.settings.design == "fixed" or options.only_errors:
+        return _Stages((plan.repeats,))
+    # Statistics take a second to import: only where a look is to be taken.
+    from mitigations.compose.looking import Looks, ends_of  # noqa: PLC0415
+
+    return _Stages(ends_of(plan), Looks(plan, store, landing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +269,15 @@ async def _play(
         around.watch(outcome)
 
     width = options.concurrency or default_concurrency(plan)
+    stages = _stages(plan, around.store, doors.landing, options)
+
+    async def stage(epochs: range) -> None:
+        for part, at_once in parts(plan, todo.trials(epochs), width):
+            await execute(part, play=one, record=record, concurrency=at_once, stop=stop)
+
     with _ctrl_c(stop):
         try:
-            for part, at_once in parts(plan, todo.trials, width):
-                await execute(part, play=one, record=record, concurrency=at_once, stop=stop)
+            await in_stages(stages.ends, play=stage, look=stages.look)
         except asyncio.CancelledError:
             if stop.reason is None:
                 raise

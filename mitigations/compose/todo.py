@@ -1,6 +1,6 @@
 """What a start of a run has to play: what is left of the plan, or what was lost for an error."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,7 +16,8 @@ ERRORS = (OutcomeStatus.PROVIDER_ERROR, OutcomeStatus.JUDGE_ERROR)
 class Todo:
     """The trials of this start, and what need not be paid for again."""
 
-    trials: Iterator[Trial]
+    trials: Callable[[Sequence[int]], Iterator[Trial]]
+    """The trials of some epochs, in the plan's order."""
     total: int
     done: int
     known: dict[str, Reply]
@@ -38,7 +39,7 @@ def left(plan: Plan, store: Store, found: Recovered) -> Todo:
     """Every trial without an outcome, in the plan's order."""
     done = Done(plan.trial_count, store.done(plan.run_id))
     return Todo(
-        trials=order(plan, done=done),
+        trials=lambda epochs: order(plan, done=done, epochs=epochs),
         total=plan.trial_count,
         done=len(done),
         known=found.known,
@@ -53,7 +54,7 @@ def again(plan: Plan, store: Store, journal: Path) -> Todo:
     lost = store.lost(plan.run_id, [str(status) for status in ERRORS])
     trials = [outcome.trial for outcome in lost]
     return Todo(
-        trials=iter(trials),
+        trials=lambda epochs: (trial for trial in trials if trial.repeat in epochs),
         total=len(trials),
         done=0,
         known=replies_of(journal, frozenset(trial.id for trial in trials)),

@@ -68,6 +68,8 @@ class Settings:
     design: str = "fixed"
     """`fixed`, `group-sequential` or `anytime`."""
     looks: int = 1
+    futility: float | None = None
+    """Group-sequential: also stop where the chance to show a reduction falls under this."""
     permutations: int = 9999
     seed: int = 0
     planned: bool = True

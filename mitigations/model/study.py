@@ -56,6 +56,7 @@ class Study:
     guardrails: Mapping[str, float] = field(default_factory=dict)
     design: str = "fixed"
     looks: int = 1
+    futility: float | None = None
     alpha: float = 0.05
     seed: int = 20260101
     budget_usd: float | None = None

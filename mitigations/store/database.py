@@ -315,12 +315,28 @@ class Store:
             counts = Counts(coercive=events, scored=scored, lost=lost)
             yield measure, Cell(variant=variant, scenario=scenario, model=model, counts=counts)
 
-    def pairs(self, run: str, baseline: str, *, per_epoch: int) -> tuple[PairCell, ...]:
+    def cells_until(self, run: str, epochs: int) -> tuple[Cell, ...]:
+        """The same as `cells`, of the first epochs alone: what a look may see."""
+        rows = self._db.execute(sql("cells_until"), {"run": run, "epochs": epochs}).fetchall()
+        return tuple(
+            Cell(
+                variant=variant,
+                scenario=scenario,
+                model=model,
+                counts=Counts(coercive=events, scored=scored, lost=lost),
+            )
+            for variant, scenario, model, events, scored, lost in rows
+        )
+
+    def pairs(
+        self, run: str, baseline: str, *, per_epoch: int, until: int | None = None
+    ) -> tuple[PairCell, ...]:
         """Pairs of the r-th scored trials of each variant and the baseline, in complete epochs.
 
-        `per_epoch` is the planned number of trials of one epoch, twins left out.
+        `per_epoch` is the planned number of trials of one epoch, twins left out; `until` leaves out
+        later epochs.
         """
-        given = {"run": run, "baseline": baseline, "per_epoch": per_epoch}
+        given = {"run": run, "baseline": baseline, "per_epoch": per_epoch, "until": until}
         rows = self._db.execute(sql("pairs"), given).fetchall()
         return tuple(
             PairCell(

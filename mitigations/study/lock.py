@@ -71,7 +71,7 @@ def lock_document(plan: Plan) -> dict[str, Any]:
         | {"rubric_hash": plan.rubric_hash},
         "coercive_at": plan.coercive_at,
         "fix_nuisance": plan.fix_nuisance,
-        "settings": _SETTINGS.dump_python(plan.settings, mode="json"),
+        "settings": _without_unused(_SETTINGS.dump_python(plan.settings, mode="json")),
         "budget_usd": plan.budget_usd,
         "schedule": plan.schedule,
         **({"approvals": approvals} if approvals else {}),
@@ -88,6 +88,11 @@ def _lean(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_lean(item) for item in value]
     return value
+
+
+def _without_unused(settings: dict[str, Any]) -> dict[str, Any]:
+    """What came after the first locks is written only where it is used."""
+    return {k: v for k, v in settings.items() if not (k == "futility" and v is None)}
 
 
 def lock_hash(plan: Plan) -> str:

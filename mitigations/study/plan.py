@@ -72,6 +72,7 @@ def make_plan(study: Study, parts: Ingredients, *, created: str) -> Plan:
             guardrail_margins=study.guardrails,
             design=study.design,
             looks=study.looks,
+            futility=study.futility,
             seed=study.seed,
         ),
         budget_usd=study.budget_usd,

@@ -127,6 +127,7 @@ class StudyFile(BaseModel):
     guardrails: dict[str, Proportion] = {}
     design: Literal["fixed", "group-sequential", "anytime"] = "fixed"
     looks: Annotated[int, Field(ge=1, le=20)] = 1
+    futility: Annotated[float, Field(gt=0, lt=0.5)] | None = None
     alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.05
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 20260101
     nuisance: Literal["varied", "fixed"] = "varied"
@@ -162,6 +163,8 @@ class StudyFile(BaseModel):
                 raise ValueError(f"guardrails: no {name!r}; known: {', '.join(GUARDRAILS)}")
         if self.design == "group-sequential" and self.looks < 2:
             raise ValueError("looks: a group-sequential design needs at least 2")
+        if self.futility is not None and self.design != "group-sequential":
+            raise ValueError("futility: goes with `design: group-sequential` only")
         return self
 
 
@@ -194,6 +197,7 @@ def _study(doc: YamlDoc) -> Study:
         guardrails=dict(entry.guardrails),
         design=entry.design,
         looks=entry.looks,
+        futility=entry.futility,
         alpha=entry.alpha,
         seed=entry.seed,
         fix_nuisance=entry.nuisance == "fixed",

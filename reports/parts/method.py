@@ -44,6 +44,15 @@ _DESIGNS = {
 }
 
 
+_CAPTIONS = {
+    "planned looks": (
+        "Every look: the adjusted p against the level of the look, at which the interval holds."
+    ),
+    "e-process": "Every look: the e-value against the number of variants divided by alpha.",
+    "scheduled runs": "Every scheduled run.",
+}
+
+
 def method(report: Report) -> Section:
     """What was fixed beforehand, what was done, and what departed from the plan."""
     blocks: list[Block] = [*_plan(report), *_words(report), *_looks(report)]
@@ -130,16 +139,20 @@ def _looks(report: Report) -> list[Block]:
     looks, kind = report.extras.looks, report.extras.looks_kind
     if not looks:
         planned = report.analysis.settings.looks
+        if report.analysis.settings.design == "anytime" and report.run is not None:
+            return [Prose(text="Looks: none was taken yet.")]
         if report.analysis.settings.design == "fixed" or planned <= 1:
             return [Prose(text="Looks: one, at the end.")]
-        return [Prose(text=f"Looks: {planned} were planned; the path was not given here.")]
+        return [Prose(text=f"Looks: {planned} were planned; none was taken in this run.")]
+    ended = report.run.ended_by_rule if report.run is not None else ""
+    first: list[Block] = [Prose(text=ended)] if ended else []
     detail = Table(
-        caption=f"Every look: {kind}.",
+        caption=_CAPTIONS[kind],
         columns=("Variant", "Look", "Difference", "Interval", "Statistic", "Boundary", "Crossed"),
         rows=tuple(_look_row(look) for look in looks),
         numeric=frozenset({2, 3, 4, 5}),
     )
-    return [Subhead(text="Looks taken"), _path(looks, report, detail)]
+    return [Subhead(text="Looks taken"), *first, _path(looks, report, detail)]
 
 
 def _look_row(look: Look) -> tuple[str, ...]:

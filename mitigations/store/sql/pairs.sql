@@ -18,6 +18,7 @@ arm as (
     select variant, scenario, model, list(coercive order by repeat) as replies
     from outcome_now
     where run = $run and status = 'scored' and not twin and repeat < (select epochs from closed)
+      and ($until is null or repeat < $until)
     group by all
 ),
 paired as (
