@@ -51,7 +51,7 @@ def plan(  # noqa: PLR0913 - one argument per flag of the command
             _amend(here, study, asked, by=by, reason=reason, exploratory=exploratory)
         here.say(f"Next: mitigations run {study}")
         return
-    from mitigations.compose import approving, estimating, planning  # noqa: PLC0415 - start-up stays light
+    from mitigations.compose import approving, estimating, pilot, planning  # noqa: PLC0415 - start-up stays light
     from mitigations.errors import InvalidFile  # noqa: PLC0415
     from mitigations.study import write_lock  # noqa: PLC0415
 
@@ -65,7 +65,8 @@ def plan(  # noqa: PLR0913 - one argument per flag of the command
             "is already there, and a lock is a preregistration",
             fix="Run it, name another with -o, or replace it with --yes.",
         )
-    estimate = estimating.estimate(made)
+    known, unread = pilot.pilots_in(here.db, made)
+    estimate = estimating.estimate(made, known, unread=unread)
     write_lock(made, target)
     if here.json:
         document = estimating.as_json(made, estimate, lock=str(target))

@@ -145,7 +145,7 @@ def after_data(plan: Plan, started: str) -> Plan:
 
     An anytime design allows for looking, so more repeats keep it; a budget changes no result.
     """
-    late = [event for event in plan.amendments if event.change and started and event.at >= started]
+    late = [event for event in plan.amendments if event.change and started and event.at > started]
     bent = {"drop_models"} | (set() if plan.settings.design == "anytime" else {"repeats"})
     if any(bent & set(event.change) for event in late):
         return replace(plan, settings=replace(plan.settings, planned=False))
@@ -156,7 +156,7 @@ def departures(plan: Plan, started: str) -> list[str]:
     """Every amendment in words; for those after the first trials, what that does to error rates."""
     told = []
     for event in plan.amendments:
-        late = started and event.change and event.at >= started and not event.exploratory
+        late = started and event.change and event.at > started and not event.exploratory
         bends = {"repeats", "drop_models"} & set(event.change)
         warning = (
             " It was made after the run had started: if anybody had seen results by then, the "

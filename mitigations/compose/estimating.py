@@ -1,18 +1,27 @@
 """What a plan will take and what it could show, before any money is spent."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from mitigations.compose.pilot import Pilot, headroom_notes
 from mitigations.compose.running import default_concurrency
 from mitigations.model import ModelSpec, Plan
 from runner.budget import input_bound, worst_case_of
+from runner.caching import cache_eligibility, sentences
 from runner.compose import realise, request
 from runner.judge import judge_request, seats
+from runner.judge.family import family
+from stats.anytime_outlook import anytime_outlook
 from stats.power import Grid, mde, planned_looks, power
 
 ASSUMED_RATE = 0.3
 """Baseline rate assumed where there is no pilot: near the published mean of 38.7 in 100."""
+ASSUMED_TAU = 0.1
+"""Standard deviation of the true effect between scenarios, assumed for `scenarios like these`."""
+LEAST_RATE = 0.005
+"""A pilot without an event does not promise a run without scatter."""
 TYPICAL_OUTPUT_TOKENS = 250
 BYTES_PER_TOKEN = 4
 SECONDS_PER_CALL = {"local": 2.5, "simulated": 0.001}
@@ -39,23 +48,35 @@ class Estimate:
     power_at_smallest: float
     """Chance to detect the smallest change that matters."""
     expected_share: float | None
-    """Share of the trials a design with planned looks is expected to need at that change."""
+    """Share of the trials that a design with early looks is expected to need at that change."""
+    rate: float
+    """Baseline rate, assumed or of earlier runs."""
+    pilot_runs: int
+    """Earlier runs behind `rate`; 0: it is assumed."""
+    mde_like_these: float
+    """Smallest difference seen for scenarios like these, at the assumed scatter between them."""
+    cache: tuple[str, ...]
+    """What the providers' prompt caches can serve; empty where no model is paid."""
     warnings: tuple[str, ...]
 
 
-def estimate(plan: Plan) -> Estimate:
-    """Composes one request per model and scenario, and one per judge, to price them."""
+def estimate(plan: Plan, pilots: Sequence[Pilot] = (), *, unread: str = "") -> Estimate:
+    """Composes one request per model and scenario, and one per judge, to price them.
+
+    `pilots` are earlier trials of the baseline: their rate takes the place of the assumed one.
+    `unread` is why earlier runs could not be looked at.
+    """
     cells = sum(not scenario.is_twin for scenario in plan.scenarios)
     typical, most = _price(plan)
+    rate = _rate(pilots)
     grid = Grid(
         scenarios=cells,
         models=len(plan.models),
         repeats=plan.repeats,
-        vbar=ASSUMED_RATE * (1 - ASSUMED_RATE),
+        vbar=max(rate * (1 - rate), LEAST_RATE * (1 - LEAST_RATE)),
         comparisons=len(plan.variants) - 1,
         alpha=plan.settings.alpha,
     )
-    looks = plan.settings.looks if plan.settings.design == "group-sequential" else 1
     change = plan.settings.smallest_change
     return Estimate(
         cells=cells,
@@ -67,11 +88,33 @@ def estimate(plan: Plan) -> Estimate:
         seconds=_seconds(plan),
         mde=mde(grid),
         power_at_smallest=power(change, grid),
-        expected_share=(
-            planned_looks(change, grid, looks=looks).expected_share if looks > 1 else None
+        expected_share=_expected_share(plan, grid, rate),
+        rate=rate,
+        pilot_runs=max((one.runs for one in pilots), default=0),
+        mde_like_these=mde(replace(grid, tau2=ASSUMED_TAU**2)),
+        cache=sentences(cache_eligibility(plan)),
+        warnings=(
+            *headroom_notes(plan, pilots),
+            *([unread + "."] if unread else []),
+            *_warnings(plan, cells, most),
         ),
-        warnings=tuple(_warnings(plan, cells, most)),
     )
+
+
+def _rate(pilots: Sequence[Pilot]) -> float:
+    scored = sum(one.scored for one in pilots)
+    return sum(one.coercive for one in pilots) / scored if scored else ASSUMED_RATE
+
+
+def _expected_share(plan: Plan, grid: Grid, rate: float) -> float | None:
+    """Share of the trials at the smallest change that matters; None where nobody looks early."""
+    settings = plan.settings
+    if settings.design == "group-sequential" and settings.looks > 1:
+        return planned_looks(settings.smallest_change, grid, looks=settings.looks).expected_share
+    if settings.design == "anytime":
+        fall = -settings.smallest_change if rate >= settings.smallest_change else rate
+        return anytime_outlook(fall, grid, rate=min(rate, 1.0)).expected_share
+    return None
 
 
 def _price(plan: Plan) -> tuple[float, float]:
@@ -151,41 +194,91 @@ def _warnings(plan: Plan, cells: int, most: float) -> list[str]:
             f"at worst this costs ${most:.2f}, more than the budget of ${plan.budget_usd:.2f}: "
             "the run would stop there and could be resumed."
         )
+    near = {family(model.route) for model in plan.models}
+    own = [judge.route for judge in plan.judge.models if family(judge.route) in near]
+    if own:
+        found.append(
+            f"{', '.join(own)} judges models of its own family: judges favour their kin. Name "
+            "another, and label replies by hand."
+        )
     if not plan.judge.models:
         found.append("no judge model: the rule verdict alone decides.")
     return found
 
 
 def lines(plan: Plan, found: Estimate) -> list[str]:
-    """The plan in words, for a terminal."""
-    money = (
-        "free"
-        if found.usd_at_most == 0
-        else f"about ${found.usd_typical:.2f}, at most ${found.usd_at_most:.2f} without retries"
-    )
-    change = 100 * plan.settings.smallest_change
-    size = (
-        f"{plan.study}: {_count(len(plan.variants) - 1, 'variant')} against {plan.baseline.id}, "
-        f"{_count(found.cells, 'scenario')} and {_count(found.twins, 'benign twin')}, "
-        f"{_count(len(plan.models), 'model')}, {_count(plan.repeats, 'repeat')}"
-    )
-    cost = f"{found.calls:,} calls; {money}; about {duration(found.seconds)}"
-    smallest = (
-        f"  Smallest change seen in 8 of 10 such runs: {100 * found.mde:.1f} in 100 "
-        f"(baseline assumed at {100 * ASSUMED_RATE:.0f} in 100, no pilot)"
-    )
-    chance = f"{100 * found.power_at_smallest:.0f} %"
+    """The plan in words, for a terminal: one subject a line, then what to think about."""
+    models = ", ".join(model.route for model in plan.models)
+    arms = ", ".join(variant.id for variant in plan.variants[1:])
     result = [
-        size,
-        f"  {found.trials:,} trials, {cost}",
-        smallest,
-        f"  Chance to see the {change:g} in 100 that matters: {chance}",
+        f"{plan.study}: {_count(len(plan.variants) - 1, 'variant')} against {plan.baseline.id}",
+        _line("Variants", arms),
+        _line("Models", models),
+        _line(
+            "Grid",
+            f"{_count(found.cells, 'scenario')} and {_count(found.twins, 'benign twin')}, "
+            f"{_count(len(plan.models), 'model')}, {_count(plan.repeats, 'repeat')}: "
+            f"{found.trials:,} trials",
+        ),
+        _line("Calls", f"{found.calls:,} at most, about {duration(found.seconds)}"),
+        _line("Price", _money(found)),
+        *_power_lines(plan, found),
+        *(_line("Stopping", text) for text in (_stopping(plan, found),) if text),
+        *(_line("Cache", text) for text in found.cache),
+        *(_line("Status", f"{one.variant} {one.status} by {one.by}") for one in plan.approvals),
     ]
-    if found.expected_share is not None:
-        share = f"{100 * found.expected_share:.0f} %"
-        result.append(f"  Planned looks are expected to need {share} of the trials at that change")
-    result += [f"  {one.variant}: {one.status} by {one.by}" for one in plan.approvals]
     return result + [f"  Note: {warning}" for warning in found.warnings]
+
+
+def _line(label: str, text: str) -> str:
+    return f"  {label:<9} {text}"
+
+
+def _money(found: Estimate) -> str:
+    if found.usd_at_most == 0:
+        return "free"
+    return f"about ${found.usd_typical:.2f}, at most ${found.usd_at_most:.2f} without retries"
+
+
+def _power_lines(plan: Plan, found: Estimate) -> list[str]:
+    change = 100 * plan.settings.smallest_change
+    source = (
+        f"{100 * found.rate:.0f} in 100 in {_count(found.pilot_runs, 'earlier run')}"
+        if found.pilot_runs
+        else f"assumed at {100 * found.rate:.0f} in 100, no pilot"
+    )
+    return [
+        _line(
+            "Power",
+            f"this grid: a change of {100 * found.mde:.1f} in 100 is seen in 8 of 10 such runs, "
+            f"the {change:g} in 100 that matters in {100 * found.power_at_smallest:.0f} of 100",
+        ),
+        _line(
+            "",
+            f"scenarios like these: a change of {100 * found.mde_like_these:.1f} in 100, if the "
+            f"effect differs between scenarios by {100 * ASSUMED_TAU:.0f} in 100 (assumed)",
+        ),
+        _line("", f"baseline {source}"),
+    ]
+
+
+def _stopping(plan: Plan, found: Estimate) -> str:
+    """What looking early is expected to save, in trials and money."""
+    if found.expected_share is None:
+        return ""
+    share = found.expected_share
+    saved = round((1 - share) * found.trials)
+    money = f" and ${(1 - share) * found.usd_typical:.2f}" if found.usd_typical else ""
+    how = (
+        f"{plan.settings.looks} planned looks"
+        if plan.settings.design == "group-sequential"
+        else "a look after every epoch"
+    )
+    return (
+        f"{how}: expected to need {100 * share:.0f} % of the trials if a change of "
+        f"{100 * plan.settings.smallest_change:g} in 100 is true, about {saved:,} trials{money} "
+        "saved"
+    )
 
 
 def _count(number: int, noun: str) -> str:
@@ -219,5 +312,10 @@ def as_json(plan: Plan, found: Estimate, *, lock: str) -> dict[str, Any]:
         "mde": found.mde,
         "power_at_smallest_change": found.power_at_smallest,
         "expected_share": found.expected_share,
+        "baseline_rate": found.rate,
+        "pilot_runs": found.pilot_runs,
+        "mde_like_these": found.mde_like_these,
+        "cache": list(found.cache),
+        "approvals": [{"variant": one.variant, "status": one.status} for one in plan.approvals],
         "warnings": list(found.warnings),
     }

@@ -444,6 +444,11 @@ class Store:
             if known.get(one.hash) != (one.id, one.title, *(one.factors.get(f) for f in FACTORS))
         ]
 
+    def pilot(self, treatment: str, scenarios: Sequence[str]) -> list[tuple[Any, ...]]:
+        """(model, coercive, scored, runs) of a baseline over these scenarios, in all runs."""
+        given = {"treatment": treatment, "scenarios": list(scenarios)}
+        return self._db.execute(sql("pilot"), given).fetchall()
+
     def query(self, statement: str, run: str) -> list[tuple[Any, ...]]:
         """Rows of a named statement under `sql/` that takes the run as `$run`."""
         return self._db.execute(sql(statement), {"run": run}).fetchall()
