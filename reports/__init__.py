@@ -32,7 +32,7 @@ from reports.report_json import comparison_json, report_json
 from reports.sentences import model_sentence, sentence
 from reports.tables import arrow_table
 from reports.textual import clean
-from reports.writer import FORMATS, comparison_html, destination, write, write_whole
+from reports.writer import FORMATS, comparison_html, destination, write, write_summary, write_whole
 
 __all__ = [
     "FORMATS",
@@ -76,5 +76,6 @@ __all__ = [
     "sentence",
     "verdict_lines",
     "write",
+    "write_summary",
     "write_whole",
 ]

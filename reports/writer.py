@@ -66,6 +66,29 @@ def comparison_html(comparison: RunComparison) -> str:
     return page(comparison_document(comparison))
 
 
+def write_summary(report: Report, path: Path | str) -> Path:
+    """One page for publication, `.md` or `.html`, by the same rules as `write`."""
+    target = Path(path)
+    if target.suffix.lower() not in SUMMARY_FORMATS:
+        fix = "use .md or .html"
+        raise InvalidFile(target, "a summary is not written in this format", fix=fix)
+    write_whole(destination(target), summary_bytes(report, target.suffix.lower()))
+    return target
+
+
+SUMMARY_FORMATS = (".html", ".md")
+
+
+def summary_bytes(report: Report, suffix: str) -> bytes:
+    """The summary in one of `SUMMARY_FORMATS`."""
+    from reports.html import page  # noqa: PLC0415 - jinja2 and figures only where they are used
+    from reports.markdown import text_of  # noqa: PLC0415 - the same
+    from reports.parts import summary_document  # noqa: PLC0415 - the same
+
+    content = summary_document(report)
+    return (page(content) if suffix == ".html" else text_of(content)).encode()
+
+
 def _html(report: Report) -> bytes:
     from reports.html import html  # noqa: PLC0415 - jinja2 and figures only where they are used
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mitigations.cli.session import Session, session
+from mitigations.errors import DatabaseBusy
 
 if TYPE_CHECKING:
     from mitigations.cli.remote import Remote
@@ -25,6 +26,9 @@ def report(
     against: Annotated[
         str | None, typer.Option(help="Another run to hold this one against.", metavar="RUN")
     ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="One page for publication: .md or .html.")
+    ] = False,
 ) -> None:
     """Write the significance report of a run; of a stopped one, as far as it went."""
     import reports  # noqa: PLC0415 - start-up stays light
@@ -35,14 +39,25 @@ def report(
 
     here, shown = session(context), transcripts_of(transcripts)
     service = service_of(here.db)
+    if service is not None and summary:
+        raise DatabaseBusy(
+            f"{here.db} is held by a running service, which writes no summary\n"
+            "  Stop it for a moment, or name a copy of the database with --db."
+        )
     if service is not None:
         asked = {"run": run, "output": output.name, "transcripts": shown, "against": against}
         _through(service, here, output, asked)
         return
+    if summary:
+        shown = "none"
     with Store.open(here.db, create=False) as store:
         chosen = reporting.latest_run(store) if run is None else reporting.known_run(store, run)
         other = None if against is None else reporting.known_run(store, against)
         made = published(store, chosen, output=output.name, transcripts=shown, against=other)
+    if summary:
+        reports.write_summary(made, output)
+        here.say(f"Summary: {output}")
+        return
     reports.write(made, output)
     if here.json:
         typer.echo(json.dumps(reports.report_json(made), ensure_ascii=False))

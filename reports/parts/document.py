@@ -110,6 +110,7 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
 
 
 def notices(report: Report) -> tuple[Notice, ...]:
+    """Banners that stand over everything a report says."""
     """The banners: what the replies were made of, no plan, decisive alarms."""
     banners = [Notice(lead=_BANNERS[mark][0], text=_BANNERS[mark][1]) for mark in report.made_of]
     if not report.analysis.settings.planned:

@@ -8,7 +8,7 @@ from reports.words import NONE_TEXT, of, plural, points, signed, signed_interval
 
 def doubts(report: Report) -> Section:
     """Smallest visible change, coverage, missing data and headroom."""
-    blocks: list[Block] = [Bullets(items=_limits(report))]
+    blocks: list[Block] = [Bullets(items=limits(report))]
     if report.analysis.comparisons:
         blocks.append(_table(report))
     missing = _missing(report)
@@ -22,7 +22,8 @@ def doubts(report: Report) -> Section:
     )
 
 
-def _limits(report: Report) -> tuple[str, ...]:
+def limits(report: Report) -> tuple[str, ...]:
+    """Where it would be wrong to lean on the result, one sentence each."""
     analysis = report.analysis
     models, scenarios = len(analysis.models), len(analysis.scenarios)
     items = [

@@ -128,3 +128,14 @@ def test_a_text_that_is_not_there_is_said(cli: Cli, tmp_path: Path) -> None:
     code, _, err = cli("check", "--claims", str(tmp_path / "none.md"))
     assert code == 2
     assert "cannot be read" in err
+
+
+def test_a_summary_for_publication(cli: Cli, runs: tuple[Path, list[str]], tmp_path: Path) -> None:
+    target = tmp_path / "summary.md"
+    code, out, err = cli("report", runs[1][1], "--summary", "-o", str(target))
+    assert (code, err) == (0, "")
+    assert str(target) in out
+    assert "## 5. Who decides" in target.read_text()
+    code, _, err = cli("report", runs[1][1], "--summary", "-o", str(tmp_path / "summary.csv"))
+    assert code == 2
+    assert "use .md or .html" in err
