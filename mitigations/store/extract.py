@@ -14,6 +14,7 @@ from mitigations.errors import InvalidFile
 
 _DERIVED = frozenset({"cell", "journal_mark", "outcome_now"})
 _BY_PLAN = {
+    "judge_check": "rubric_hash = $rubric and judge in (select unnest($judges::varchar[]))",
     "scenario_version": "hash in (select unnest($scenarios::varchar[]))",
     "variant_event": "variant in (select unnest($variants::varchar[]))",
     "variant_version": "variant in (select unnest($variants::varchar[]))",
@@ -27,6 +28,9 @@ class Chosen(NamedTuple):
     variants: Sequence[str]
     scenarios: Sequence[str]
     """Hashes."""
+    judges: Sequence[str] = ()
+    """Routes; their live checks under `rubric` come along."""
+    rubric: str = ""
 
 
 class Rows(NamedTuple):
@@ -59,6 +63,7 @@ def extract(db: duckdb.DuckDBPyConnection, chosen: Chosen) -> Iterator[Rows]:
         query = f'select * from "{table}" where {condition} order by {order}'  # noqa: S608
         named = {"run": chosen.run, "variants": list(chosen.variants)}
         named |= {"scenarios": list(chosen.scenarios)}
+        named |= {"judges": list(chosen.judges), "rubric": chosen.rubric}
         used = {name: value for name, value in named.items() if f"${name}" in condition}
         yield Rows(table, columns, _stream(db.cursor().execute(query, used)))
 

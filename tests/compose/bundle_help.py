@@ -36,12 +36,17 @@ def finished(
     path = folder / "small.yaml"
     path.write_text(text.format(pack=pack))
     plan = plan_study(path, created=WHEN)
+    rerun(folder, plan, options)
+    return plan
+
+
+def rerun(folder: Path, plan: Plan, options: Options | None = None) -> None:
+    """Run or resume a plan in the folder."""
     with Store.open(folder / "db.duckdb") as store:
         around = Surroundings(
             store=store, runs=folder / "runs", providers={}, now=lambda: WHEN, watch=lambda _: None
         )
         asyncio.run(run_plan(plan, around, options or Options()))
-    return plan
 
 
 def bundled(folder: Path, plan: Plan, target: Path, **wanted: Any) -> Path:

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from mitigations.cli.app import run
+from mitigations.compose import amending
 from mitigations.compose.bundle import new_key, verify_bundle, verifying
 from mitigations.compose.bundle.compare import differences
 from mitigations.compose.bundle.keys import sign
@@ -23,8 +24,17 @@ from mitigations.compose.bundle.recomputing import Recomputed
 from mitigations.compose.running import Options
 from mitigations.errors import InvalidFile
 from mitigations.scenarios import builtin_packs
-from mitigations.store import Store
-from tests.compose.bundle_help import bundled, finished, members_of, packed, rehashed
+from mitigations.store import Chosen, Store
+from mitigations.study import write_lock
+from tests.compose.bundle_help import (
+    WHEN,
+    bundled,
+    finished,
+    members_of,
+    packed,
+    rehashed,
+    rerun,
+)
 
 OUTCOMES, REPORT, PAGE = "tables/outcome.jsonl", "report.json", "report.html"
 
@@ -447,3 +457,28 @@ def test_what_was_run_again_is_held_to_its_rule(tmp_path):
     assert with_row.encode() != parts[OUTCOMES]
     forged = rehashed(forged | {OUTCOMES: with_row.encode()})
     assert any("is no trial of the plan" in one for one in faults(forged, tmp_path))
+
+
+def test_an_amended_run_verifies_with_its_amendments(tmp_path):
+    """More repeats than were locked are trials of the plan only because an event says so."""
+    plan = finished(tmp_path)
+    write_lock(plan, tmp_path / "small.lock")
+    grown, _ = amending.amend_lock(
+        tmp_path / "small.lock", change={"repeats": 5}, at=WHEN, by="Team", reason="more power"
+    )
+    rerun(tmp_path, grown)
+    parts = members_of(bundled(tmp_path, grown, tmp_path / "amended.zip"))
+    found = verify_bundle(tmp_path / "amended.zip")
+    assert (found.faults, found.outcomes) == ((), 420)
+    without = {k: v for k, v in parts.items() if k != "tables/amendment.jsonl"}
+    assert any("no trial of the plan" in one for one in faults(rehashed(without), tmp_path))
+
+
+def test_live_checks_of_the_judges_come_along(tmp_path):
+    """The alarm on a judge is made again from them, so they have to be in the bundle."""
+    with Store.open(tmp_path / "db.duckdb") as store:
+        rows = [("simulated/j", rubric, WHEN, "{}") for rubric in ("ours", "another")]
+        store.load("judge_check", rows)
+        chosen = Chosen("r", [], [], judges=["simulated/j"], rubric="ours")
+        given = {rows.table: list(rows.rows) for rows in store.extract(chosen)}
+    assert given["judge_check"] == rows[:1]

@@ -131,6 +131,8 @@ def _chosen(plan: Plan, run: str) -> Chosen:
         run=run,
         variants=[variant.id for variant in plan.variants],
         scenarios=[scenario.hash for scenario in plan.scenarios],
+        judges=[model.route for model in plan.judge.models],
+        rubric=plan.rubric_hash,
     )
 
 

@@ -26,6 +26,7 @@ from mitigations.store import Store
 from mitigations.study import parse_lock
 from reports import Report
 
+OUTCOMES = "tables/outcome.jsonl"
 _BATCH = 1000
 _NOT_TAKEN = frozenset(
     {"cell", "journal_mark", "outcome_now", "pack_version", "plan", "schema_version"}
@@ -176,8 +177,11 @@ def _land(bundle: _Bundle, plan: Plan, store: Store) -> int:
     lock = bundle.archive.read(PLAN).decode("utf-8")
     known = store.columns()
     store.load("plan", [(plan.hash, plan.study, plan.created, lock)])
-    tables = sorted(name for name in bundle.archive.names if name.startswith("tables/"))
-    for name in tables:
+    # Outcomes last: what a trial of the plan is, the amendments among the others say.
+    tables = (name for name in bundle.archive.names if name.startswith("tables/"))
+    for name in sorted(tables, key=lambda name: (name == OUTCOMES, name)):
+        if name == OUTCOMES:
+            checked.amend(amended_in(store, plan, plan.run_id))
         table = name.removeprefix("tables/").removesuffix(".jsonl")
         if table not in known or table in _NOT_TAKEN:
             raise InvalidFile(name, "is a table that this version does not take from a bundle")

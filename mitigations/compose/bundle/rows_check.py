@@ -1,7 +1,7 @@
 """Rows that arrived from elsewhere, held against the plan: no trial more, none twice, none bent."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mitigations.compose.todo import ERRORS
@@ -35,6 +35,11 @@ class Checked:
     def __post_init__(self) -> None:
         self._trials = order(self.plan)
         self._scenarios = {scenario.id: scenario for scenario in self.plan.scenarios}
+
+    def amend(self, plan: Plan) -> None:
+        """Take an amended plan: more repeats; what a dropped model gave before stays."""
+        self.plan = plan
+        self._trials = order(replace(plan, dropped=()))
 
     def row(self, table: str, row: dict[str, Any]) -> Iterator[str]:
         """What is wrong with a row."""
