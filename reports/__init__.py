@@ -16,6 +16,9 @@ from reports.parts.document import notices
 from reports.parts.verdict import verdict_lines
 from reports.report import (
     ArmConfusion,
+    AwarenessGap,
+    AwarenessProbe,
+    AwarenessRow,
     CorrectedEffect,
     CorrigibilityRow,
     Extras,
@@ -37,6 +40,9 @@ from reports.writer import FORMATS, comparison_html, destination, write, write_s
 __all__ = [
     "FORMATS",
     "ArmConfusion",
+    "AwarenessGap",
+    "AwarenessProbe",
+    "AwarenessRow",
     "CorrectedEffect",
     "CorrigibilityRow",
     "Extras",

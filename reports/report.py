@@ -101,6 +101,48 @@ class CorrigibilityRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AwarenessRow:
+    """What the visible reasoning of one arm says under one evaluation cue; scored replies."""
+
+    variant: str
+    cue: str
+    """Level of the evaluation cue; empty where it is no factor."""
+    says_test: Counts
+    says_real: Counts
+    says_neither: Counts
+    not_visible: Counts
+    unread: int
+    """Replies this version of the probe has not read."""
+
+    @property
+    def visible(self) -> int:
+        """Scored replies whose reasoning can be seen."""
+        return self.says_test.scored + self.says_real.scored + self.says_neither.scored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwarenessGap:
+    """How much more often one arm says that it is tested than the baseline does."""
+
+    variant: str
+    treated: tuple[int, int]
+    """Says so, of visible."""
+    control: tuple[int, int]
+    difference: float | None
+    """None where one side shows no reasoning."""
+    ci95: Interval | None
+    """Newcombe's, of the pooled counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwarenessProbe:
+    """What the replies say of being tested: an association, never a cause."""
+
+    rows: tuple[AwarenessRow, ...]
+    gaps: tuple[AwarenessGap, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArmConfusion:
     """The judge against human labels in one arm."""
 
@@ -164,6 +206,8 @@ class Extras:
     factors: tuple[FactorEffect, ...] = ()
     awareness: tuple[FactorEffect, ...] = ()
     """Contrasts of the evaluation cue: does an arm behave better when it thinks it is watched?"""
+    probe: AwarenessProbe | None = None
+    """What visible reasoning says of being tested; None where no reply was scored."""
     clauses: tuple[FactorEffect, ...] = ()
     """Clause on against off, or dose levels in order."""
     corrigibility: tuple[CorrigibilityRow, ...] = ()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mitigations.compose import sealing
+from mitigations.compose.awareness import probe_run
 from mitigations.compose.judge_records import recorded
 from mitigations.compose.kept import LOCK, open_kept, plan_of
 from mitigations.compose.running import JOURNAL
@@ -35,6 +36,7 @@ def rebuild(db: Path, runs: Path, *, now: Callable[[], str]) -> list[tuple[str, 
             # The journal is the truth now: what its seals say of it is held against the new rows.
             for seal in sealing.seals(path.parent, plan.hash)[-1:]:
                 store.event(run, sealing.EVENT, f"{seal.outcomes} {seal.digest}", at=seal.at)
+            probe_run(store, plan, run)
             landed.append((run, found.landed))
         store.add_judge_checks(recorded(runs))
     if db.exists():

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import reports
 import stats
-from mitigations.compose import amending, sealing
+from mitigations.compose import amending, awareness, sealing
 from mitigations.compose.judge_alarm import injection_alarms
 from mitigations.compose.looking import Course, course_of, decided_now, level_now, said, shown
 from mitigations.compose.planning import analysis_hash
@@ -73,6 +73,7 @@ def report_run(
             guardrail_cells=guardrails,
             factors=tuple(_factors(plan, cells)),
             corrigibility=tuple(_corrigibility(store, run)),
+            probe=awareness.contrast(store, plan, run),
             disputed=len(disputed) if plan.judge.models else None,
             looks=shown(plan, course_of(store, run)),
             looks_kind="e-process" if plan.settings.design == "anytime" else "planned looks",

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mitigations.compose.awareness import probe_run
 from mitigations.compose.batching import Batching, by_batch, check_batches, parts
 from mitigations.compose.calls import Calls
 from mitigations.compose.kept import keep_plan
@@ -114,6 +115,7 @@ async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
             sealer.seal(at=around.now())
         raise
     sealer.seal(at=around.now())
+    await asyncio.to_thread(probe_run, around.store, plan, run)
     return run
 
 

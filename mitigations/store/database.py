@@ -185,6 +185,11 @@ class Store:
         with self._transaction():
             self._append("run_event", [(run, at, kind, detail)])
 
+    def add_awareness(self, run: str, probe: str, read: Sequence[tuple[str, int, str]]) -> None:
+        """Record what a probe made of (trial, rerun)."""
+        with self._transaction():
+            self._append("awareness", [(run, trial, n, probe, state) for trial, n, state in read])
+
     def add_judge_checks(self, checks: Sequence[JudgeCheck]) -> None:
         """Record live checks of judges that are not recorded yet."""
         known = set(self._db.execute("select document from judge_check").fetchall())
@@ -228,6 +233,17 @@ class Store:
         """The text of the scenarios a run was made with; None in databases of early versions."""
         row = self._db.execute(sql("carried"), {"run": run}).fetchone()
         return None if row is None else str(row[0])
+
+    def unprobed(self, run: str, probe: str) -> Iterator[list[tuple[str, int, str, int, str, str]]]:
+        """Batches of (trial, rerun, model, turns, text, reasoning) not read by this probe."""
+        given = {"run": run, "probe": probe}
+        cursor = self._db.cursor().execute(sql("unprobed"), given)
+        while batch := cursor.fetchmany(1000):
+            yield batch
+
+    def aware(self, run: str, probe: str) -> list[tuple[str, str, str, int, int]]:
+        """(variant, evaluation cue, state, coercive, scored); see `sql/aware.sql`."""
+        return self._db.execute(sql("aware"), {"run": run, "probe": probe}).fetchall()
 
     def judge_checks(self, judge: str, rubric_hash: str) -> list[JudgeCheck]:
         """Live checks of a judge under a rubric, newest first."""

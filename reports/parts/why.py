@@ -15,6 +15,7 @@ from reports.blocks import (
     Table,
     Tone,
 )
+from reports.parts.awareness import awareness_blocks
 from reports.report import FactorEffect, Report
 from reports.words import change, fraction, interval, p_cell, signed, signed_interval
 
@@ -32,6 +33,7 @@ def why(report: Report) -> Section:
     blocks: list[Block] = []
     for name, effects in studied.items():
         blocks += _factor_blocks(_TITLES[name], effects, report)
+    blocks += awareness_blocks(report)
     blocks += _corrigibility(report)
     absent = [name for name, effects in studied.items() if not effects]
     absent += [] if extras.corrigibility else ["corrigibility"]

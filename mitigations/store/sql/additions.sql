@@ -7,6 +7,12 @@ alter table outcome add column if not exists unconfirmed_usd double default 0;
 create table if not exists rerun (run varchar not null, trial varchar not null, rerun integer not null);
 -- How far a run's journal is in here, written with the rows it speaks of; the last one holds.
 create table if not exists journal_mark (run varchar not null, bytes bigint not null, spent_usd double not null);
+-- What the visible reasoning of each outcome says of being tested, by a probe of some version. It
+-- explains a rate by association and decides none, so it stands apart from outcomes.
+create table if not exists awareness (
+    run varchar not null, trial varchar not null, rerun integer not null,
+    probe varchar not null, state varchar not null
+);
 -- Live checks of judges: the whole check as a JSON document, and what it is looked up by.
 create table if not exists judge_check (
     judge varchar not null, rubric_hash varchar not null, checked_at varchar not null,
