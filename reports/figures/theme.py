@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports.blocks import Tone
+from reports.textual import clean
 
 INK = "#1f2328"
 QUIET = "#5b6470"
@@ -77,7 +78,17 @@ def to_svg(spec: Spec) -> str:
     """One SVG element without page-level attributes, ready to stand in HTML."""
     import vl_convert  # noqa: PLC0415 - heavy, and only a report draws
 
-    svg: str = vl_convert.vegalite_to_svg(spec)
+    # A character that XML cannot hold does not raise in vl-convert: it ends the process.
+    svg: str = vl_convert.vegalite_to_svg(_printable(spec))
     # The figure element around it carries the text equivalent; inner roles would be read twice.
     svg = re.sub(r' (?:role|aria-[a-z]+)="[^"]*"', "", svg)
     return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+
+
+def _printable(value: Any) -> Any:
+    """The spec with every text in it clean."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {key: _printable(one) for key, one in value.items()}
+    return [_printable(one) for one in value] if isinstance(value, list | tuple) else value

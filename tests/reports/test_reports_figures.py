@@ -112,3 +112,15 @@ def test_a_data_field_is_no_expression():
     """Vega signals are never read from data."""
     drawn = texts(draw(forest(row(label="{signal: 1}", group="datum.d * 2"))))
     assert {"{signal: 1}", "datum.d * 2"} <= set(drawn)
+
+
+@pytest.mark.parametrize(
+    "code", [*range(0x20), 0x7F, 0x85, 0x2028, 0xD800, 0xFDD0, 0xFFFE, 0xFFFF, 0x1FFFE]
+)
+def test_no_character_of_a_label_ends_the_process(code):
+    """vl-convert aborts, past every `except`, where XML cannot hold a character."""
+    text = f"a{chr(code)}b"
+    row = Estimate(label=text, difference=0.0, limits=(-0.1, 0.1), tone="good", words=text,
+                   group=text)  # fmt: skip
+    figure = Forest(title=text, alt=text, rows=(row,), axis=text, left=text, right=text)
+    assert draw(figure).startswith("<svg")
