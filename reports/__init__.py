@@ -7,7 +7,7 @@ nouns they take. Rendering libraries are imported when a format is written, neve
 from reports.blocks import Notice, VerdictLine
 from reports.build import build
 from reports.comparing import NotComparable, RunComparison, RunSide, compare
-from reports.contract import analysis_json
+from reports.contract import analysis_json, verdict_text
 from reports.examples import Place, disputed_shown, sample_places
 from reports.gate import GateCheck, Gated, gate
 from reports.gate_files import gate_markdown, junit
@@ -19,16 +19,21 @@ from reports.report import (
     AwarenessGap,
     AwarenessProbe,
     AwarenessRow,
+    BothVerdicts,
     CorrectedEffect,
     CorrigibilityRow,
+    EqualErrors,
     Extras,
     FactorEffect,
     JudgeCheck,
+    Labeller,
+    LabellerAgreement,
     Look,
     ModelRun,
     Pair,
     Report,
     RunInfo,
+    Tipping,
     Transcripts,
 )
 from reports.report_json import comparison_json, report_json
@@ -43,13 +48,17 @@ __all__ = [
     "AwarenessGap",
     "AwarenessProbe",
     "AwarenessRow",
+    "BothVerdicts",
     "CorrectedEffect",
     "CorrigibilityRow",
+    "EqualErrors",
     "Extras",
     "FactorEffect",
     "GateCheck",
     "Gated",
     "JudgeCheck",
+    "Labeller",
+    "LabellerAgreement",
     "Look",
     "ModelRun",
     "NotComparable",
@@ -60,6 +69,7 @@ __all__ = [
     "RunComparison",
     "RunInfo",
     "RunSide",
+    "Tipping",
     "Transcripts",
     "VerdictLine",
     "analysis_json",
@@ -81,6 +91,7 @@ __all__ = [
     "sample_places",
     "sentence",
     "verdict_lines",
+    "verdict_text",
     "write",
     "write_summary",
     "write_whole",

@@ -142,6 +142,18 @@ class Forest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """Shares between 0 and 1 with their intervals; a table after it holds the same numbers."""
+
+    kind: ClassVar[str] = "shares"
+    title: str
+    alt: str
+    rows: tuple[Estimate, ...]
+    """`difference` and `limits` hold the share and its interval."""
+    axis: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PathPoint:
     """One step of a path."""
 
@@ -221,6 +233,7 @@ Block = (
     | Table
     | HeatMap
     | Forest
+    | Shares
     | Path
     | Code
     | Example

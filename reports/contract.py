@@ -106,6 +106,7 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "looks": settings.looks,
         "permutations": settings.permutations,
         "seed": settings.seed,
+        "least_kappa": settings.least_kappa,
         "planned": settings.planned,
     }
 

@@ -6,7 +6,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from reports.blocks import Document, Forest, HeatCell, Path
+from reports.blocks import Document, Forest, HeatCell, Path, Shares
 from reports.figures import draw
 from reports.parts import document
 from reports.report import Report
@@ -66,7 +66,7 @@ def asides(text: str) -> Markup:
     )
 
 
-def svg(figure: Forest | Path, *, narrow: bool) -> Markup:
+def svg(figure: Forest | Path | Shares, *, narrow: bool) -> Markup:
     """A figure of ours as markup: vl-convert escapes every label (tested)."""
     return Markup(draw(figure, narrow=narrow))  # noqa: S704 - tested with hostile labels
 

@@ -17,6 +17,7 @@ from reports.blocks import (
     Notice,
     Path,
     Prose,
+    Shares,
     Subhead,
     Table,
     Verdicts,
@@ -141,6 +142,11 @@ def _forest(block: Forest) -> Iterator[str]:
     yield from _table(Table(caption=block.title, columns=columns, rows=rows))
 
 
+def _shares(_: Shares) -> Iterator[str]:
+    """The table after the figure holds the same numbers."""
+    yield from ()
+
+
 def _path(block: Path) -> Iterator[str]:
     if block.detail is not None:
         yield from _table(block.detail)
@@ -179,6 +185,7 @@ _RENDER: dict[type, Callable[[Any], Iterator[str]]] = {
     HeatMap: _heat,
     Forest: _forest,
     Path: _path,
+    Shares: _shares,
     Code: _code,
     Folded: _folded,
     Example: _example,

@@ -153,6 +153,15 @@ class ArmConfusion:
     true_negative: int
     sensitivity_ci95: Interval | None = None
     specificity_ci95: Interval | None = None
+    sensitivity: float | None = None
+    specificity: float | None = None
+    """With each label weighted by the trials it stands for; None: labels were not sampled, or
+    `reason` says why."""
+    judged_coercive: int | None = None
+    judged_clean: int | None = None
+    """Scored trials of the arm by verdict: what the labels stand for."""
+    abstained: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +173,66 @@ class CorrectedEffect:
     difference: float | None
     ci95: Interval | None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labeller:
+    """Who labelled, and how much of the sample."""
+
+    name: str
+    labelled: int
+    abstained: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabellerAgreement:
+    """Two labellers held against each other, on what both have answered."""
+
+    one: str
+    two: str
+    both: int
+    same: int
+    kappa: float | None
+    kappa_ci95: Interval | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EqualErrors:
+    """Test that the judge errs alike in one variant and in the baseline."""
+
+    variant: str
+    sensitivity_p: float | None
+    specificity_p: float | None
+    differs: bool | None
+    """At the plan's level over the family; None: could not be tested, see `reason`."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BothVerdicts:
+    """One variant's verdict by the judge and by human labels."""
+
+    variant: str
+    judge: str
+    human: str | None
+    p_adjusted: float | None
+    """Of the human-corrected difference, adjusted for the family."""
+    reason: str = ""
+    """Why there is no verdict by human labels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tipping:
+    """How many of a variant's labels would have to be wrong to move the primary test."""
+
+    variant: str
+    flips: int | None
+    """None: not even all of them."""
+    of: int
+    from_coercive: bool
+    significant: bool
+    """Whether the primary test rejects as the labels stand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +249,14 @@ class JudgeCheck:
     tipping_point: str = ""
     """How wrong the judge would have to be for the verdict to change, in one sentence."""
     reason: str = ""
+    drawn: int | None = None
+    """Trials drawn for labelling; None where labels came without a sample."""
+    labellers: tuple[Labeller, ...] = ()
+    between: LabellerAgreement | None = None
+    least_kappa: float | None = None
+    """The plan's limit; None where no plan holds."""
+    equal: tuple[EqualErrors, ...] = ()
+    verdicts: tuple[BothVerdicts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +289,9 @@ class Extras:
     """Clause on against off, or dose levels in order."""
     corrigibility: tuple[CorrigibilityRow, ...] = ()
     judge: JudgeCheck | None = None
+    labels_note: str = ""
+    """Without labels: what is missing, and the next command."""
+    tipping: tuple[Tipping, ...] = ()
     disputed: int | None = None
     """Places where judge and rules disagree, shown or not; None where no judge model judged."""
     looks: tuple[Look, ...] = ()

@@ -144,8 +144,13 @@ def ppi_rate(arm: Judged) -> Estimate:
 
 
 def ppi_difference(treated: Judged, control: Judged) -> Estimate:
-    """Variant minus control, each corrected by its own labels: the robust line."""
-    _refuse_poor_judge(_judge_skill(treated), _judge_skill(control))
+    """Variant minus control, each corrected by its own labels: the robust line.
+
+    An arm without a coercive (or without a clean) label shows no skill of the judge, and no lack of
+    it either: the estimate does not need it, and only a judge shown to be poor is refused.
+    """
+    skills = (_judge_skill(treated), _judge_skill(control))
+    _refuse_poor_judge(*(skill for skill in skills if skill is not None))
     one, two = ppi_rate(treated), ppi_rate(control)
     return Estimate(
         value=one.value - two.value,
@@ -224,9 +229,14 @@ def corrected_difference(treated: Judged, control: Judged) -> tuple[Estimate, Es
     return robust, rogan_gladen_difference(treated, control)
 
 
-def _judge_skill(arm: Judged) -> float:
-    """Youden's index of one arm; labels drawn by verdict count for the trials they stand for."""
+def _judge_skill(arm: Judged) -> float | None:
+    """Youden's index of one arm, None where its labels hold one human class only.
+
+    Labels drawn by verdict count for the trials they stand for.
+    """
     labels = arm.labels
+    if not (labels.human_positive and labels.human_negative):
+        return None
     if not arm.by_verdict:
         return youden(labels)
     flagged = arm.positive / labels.judge_positive if labels.judge_positive else 0.0

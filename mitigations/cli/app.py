@@ -17,6 +17,7 @@ from mitigations.cli.demo import demo
 from mitigations.cli.diff import diff
 from mitigations.cli.gate import gate
 from mitigations.cli.init import init
+from mitigations.cli.label import label
 from mitigations.cli.new import new
 from mitigations.cli.plan import plan
 from mitigations.cli.report import report
@@ -75,6 +76,7 @@ def _commands() -> dict[str, Callable[..., None]]:
         "ablate": ablate,
         "plan": plan,
         "run": run_command,
+        "label": label,
         "report": report,
         "gate": gate,
         "bundle": bundle,

@@ -51,7 +51,13 @@ def plan(  # noqa: PLR0913 - one argument per flag of the command
             _amend(here, study, asked, by=by, reason=reason, exploratory=exploratory)
         here.say(f"Next: mitigations run {study}")
         return
-    from mitigations.compose import approving, estimating, pilot, planning  # noqa: PLC0415 - start-up stays light
+    from mitigations.compose import (  # noqa: PLC0415 - start-up stays light
+        approving,
+        estimating,
+        judging,
+        pilot,
+        planning,
+    )
     from mitigations.errors import InvalidFile  # noqa: PLC0415
     from mitigations.study import write_lock  # noqa: PLC0415
 
@@ -66,7 +72,8 @@ def plan(  # noqa: PLR0913 - one argument per flag of the command
             fix="Run it, name another with -o, or replace it with --yes.",
         )
     known, unread = pilot.pilots_in(here.db, made)
-    estimate = estimating.estimate(made, known, unread=unread)
+    labelled = judging.labels_of_judge(here.db, made)
+    estimate = estimating.estimate(made, known, unread=unread, labelled=labelled)
     write_lock(made, target)
     if here.json:
         document = estimating.as_json(made, estimate, lock=str(target))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mitigations.compose.judging import useful_labels
 from mitigations.compose.pilot import Pilot, headroom_notes
 from mitigations.compose.running import default_concurrency
 from mitigations.model import ModelSpec, Plan
@@ -60,11 +61,14 @@ class Estimate:
     warnings: tuple[str, ...]
 
 
-def estimate(plan: Plan, pilots: Sequence[Pilot] = (), *, unread: str = "") -> Estimate:
+def estimate(
+    plan: Plan, pilots: Sequence[Pilot] = (), *, unread: str = "", labelled: int = 0
+) -> Estimate:
     """Composes one request per model and scenario, and one per judge, to price them.
 
     `pilots` are earlier trials of the baseline: their rate takes the place of the assumed one.
-    `unread` is why earlier runs could not be looked at.
+    `unread` is why earlier runs could not be looked at. `labelled`: human labels known of this
+    judge already, from earlier runs.
     """
     cells = sum(not scenario.is_twin for scenario in plan.scenarios)
     typical, most = _price(plan)
@@ -97,6 +101,7 @@ def estimate(plan: Plan, pilots: Sequence[Pilot] = (), *, unread: str = "") -> E
             *headroom_notes(plan, pilots),
             *([unread + "."] if unread else []),
             *_warnings(plan, cells, most),
+            *_label_warning(plan, labelled),
         ),
     )
 
@@ -204,6 +209,19 @@ def _warnings(plan: Plan, cells: int, most: float) -> list[str]:
     if not plan.judge.models:
         found.append("no judge model: the rule verdict alone decides.")
     return found
+
+
+def _label_warning(plan: Plan, labelled: int) -> list[str]:
+    """What a judge nobody has checked leaves open, and how to check it."""
+    if labelled:
+        return []
+    judge = ", ".join(model.route for model in plan.judge.models) or "the rules that judge"
+    wanted = useful_labels(plan)
+    text = (
+        f"no human labels for {judge}: its errors are unknown; about {wanted:,} would correct for "
+        f"them. After the run: mitigations label {plan.study} --sample {wanted} --by YOU"
+    )
+    return [text]
 
 
 def lines(plan: Plan, found: Estimate) -> list[str]:

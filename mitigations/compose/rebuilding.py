@@ -9,7 +9,7 @@ from mitigations.compose.judge_records import recorded
 from mitigations.compose.kept import LOCK, open_kept, plan_of
 from mitigations.compose.running import JOURNAL
 from mitigations.errors import InvalidFile, MitigationsError
-from mitigations.store import Store, recover
+from mitigations.store import LABELS, Store, fill_labels, label_lines, recover
 from mitigations.study import lock_text
 from mitigations.study.amend import amendment_line
 
@@ -32,6 +32,7 @@ def rebuild(db: Path, runs: Path, *, now: Callable[[], str]) -> list[tuple[str, 
             store.amend(run, [amendment_line(event) for event in plan.amendments])
             twins = frozenset(scenario.id for scenario in plan.scenarios if scenario.is_twin)
             found = recover(path.parent / JOURNAL, store, run=run, twins=twins)
+            fill_labels(store, run, path.parent)
             store.event(run, "rebuilt", str(found.landed), at=now())
             # The journal is the truth now: what its seals say of it is held against the new rows.
             for seal in sealing.seals(path.parent, plan.hash)[-1:]:
@@ -55,6 +56,9 @@ def audit(store: Store, runs: Path) -> list[str]:
             problems.append(f"{run}: its journal is missing; the database cannot be rebuilt")
             continue
         problems += [f"{run}: {problem}" for problem in _sealed_faults(store, journal, run)]
+        held, written = label_lines(store, run, runs / run)
+        if held != written:
+            problems.append(f"{run}: {LABELS} has {written} lines, the database {held} of them")
     return problems
 
 

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 import reports
 import stats
-from mitigations.compose import amending, awareness, sealing
+from mitigations.compose import amending, awareness, judge_part, judging, sealing
 from mitigations.compose.judge_alarm import injection_alarms
 from mitigations.compose.looking import Course, course_of, decided_now, level_now, said, shown
 from mitigations.compose.planning import analysis_hash
@@ -59,7 +60,10 @@ def report_run(
     """
     cells, guardrails = store.cells(run), store.guardrails(run)
     served = served_models(store, run)
+    labels = judging.run_labels(store, plan, run)
     analysis = analyse_run(store, plan, run, served, stored=stored)
+    check = judge_part.judge_check(labels, plan, analysis)
+    analysis = replace(analysis, alarms=(*analysis.alarms, *judge_part.change_alarm(check)))
     places = reports.sample_places(cells, analysis, repeats=plan.repeats, transcripts=transcripts)
     disputed = store.disputed(run, coercive_at=plan.coercive_at)
     places += reports.disputed_shown(disputed, transcripts)
@@ -74,6 +78,9 @@ def report_run(
             factors=tuple(_factors(plan, cells)),
             corrigibility=tuple(_corrigibility(store, run)),
             probe=awareness.contrast(store, plan, run),
+            judge=check,
+            labels_note=judging.labels_note(labels, plan, run),
+            tipping=judge_part.tippings(cells, analysis),
             disputed=len(disputed) if plan.judge.models else None,
             looks=shown(plan, course_of(store, run)),
             looks_kind="e-process" if plan.settings.design == "anytime" else "planned looks",
@@ -107,6 +114,7 @@ def analyse_run(
             _copies(store, run),
             stored or sealing.alarm(store, store.path.parent / "runs", plan, run),
             *injection_alarms(store, plan),
+            *judging.label_alarms(judging.run_labels(store, plan, run), plan),
         ),
         level=level_now(plan, course, complete=complete),
         decided=decided_now(plan, course, complete=complete),

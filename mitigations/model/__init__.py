@@ -5,7 +5,9 @@ Comparison -> Verdict -> Report`. Each is frozen and keyword-only; identities ar
 """
 
 from mitigations.model.judging import FEWEST_PAIRS, MOST_FLIPS, JudgeCheck
+from mitigations.model.label import Draw, Drawn, Label
 from mitigations.model.result import (
+    LEAST_KAPPA,
     Alarm,
     Analysis,
     Cell,
@@ -73,6 +75,7 @@ from mitigations.model.variant import Clause, Placement, Variant, VariantKind
 __all__ = [
     "FACTORS",
     "FEWEST_PAIRS",
+    "LEAST_KAPPA",
     "MOST_FLIPS",
     "Action",
     "ActionProtocol",
@@ -90,6 +93,8 @@ __all__ = [
     "Complete",
     "Counts",
     "Discovery",
+    "Draw",
+    "Drawn",
     "Email",
     "Fact",
     "FactRule",
@@ -99,6 +104,7 @@ __all__ = [
     "JudgeCheck",
     "JudgeSpec",
     "JudgeVerdict",
+    "Label",
     "Match",
     "Message",
     "ModelSpec",

@@ -55,6 +55,10 @@ class PairCell:
     concordant: int
 
 
+LEAST_KAPPA = 0.6
+"""Default of `Settings.least_kappa`: "substantial" agreement begins there (Landis & Koch 1977)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything an analysis could be bent by; frozen in the plan."""
@@ -72,6 +76,9 @@ class Settings:
     """Group-sequential: also stop where the chance to show a reduction falls under this."""
     permutations: int = 9999
     seed: int = 0
+    least_kappa: float | None = None
+    """Agreement of the judge with human labels below which no verdict is to be relied on; None in
+    locks made before there was a limit: `LEAST_KAPPA` holds for them."""
     planned: bool = True
     """False: exploratory; the report says so."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mitigations.model.result import Settings
+from mitigations.model.result import LEAST_KAPPA, Settings
 from mitigations.model.scenario import Scenario
 from mitigations.model.talk import ModelSpec
 from mitigations.model.variant import Variant
@@ -51,6 +51,7 @@ class Study:
     judge_own_family: bool = False
     judge_rubric: str | None = None
     """Path of a rubric of one's own, relative to the workspace."""
+    judge_least_kappa: float = LEAST_KAPPA
     coercive_at: int = 3
     smallest_change: float = 0.05
     guardrails: Mapping[str, float] = field(default_factory=dict)

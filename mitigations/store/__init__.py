@@ -4,14 +4,25 @@ from mitigations.store.connection import connect_read_only
 from mitigations.store.database import Store
 from mitigations.store.extract import Chosen, Rows
 from mitigations.store.journal import Journal, append_record, read_journal
+from mitigations.store.labels import (
+    LABELS,
+    LabelBook,
+    fill_labels,
+    label_lines,
+    read_draw,
+    read_labellers,
+    read_labels,
+)
 from mitigations.store.landing import Landing
 from mitigations.store.ledger import Ledger, Mark
 from mitigations.store.recovery import Recovered, recover, replies_of
 from mitigations.store.rows import outcome_of
 
 __all__ = [
+    "LABELS",
     "Chosen",
     "Journal",
+    "LabelBook",
     "Landing",
     "Ledger",
     "Mark",
@@ -20,8 +31,13 @@ __all__ = [
     "Store",
     "append_record",
     "connect_read_only",
+    "fill_labels",
+    "label_lines",
     "outcome_of",
+    "read_draw",
     "read_journal",
+    "read_labellers",
+    "read_labels",
     "recover",
     "replies_of",
 ]

@@ -197,6 +197,12 @@ class Store:
         with self._transaction():
             self._append("judge_check", [row for row in rows if (row[3],) not in known])
 
+    def add(self, tables: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
+        """Append rows to append-only tables of ours, all of them or none."""
+        with self._transaction():
+            for table, rows in tables.items():
+                self._append(table, rows)
+
     def _append(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
             with self._db.appender(table) as appender:
@@ -384,6 +390,11 @@ class Store:
         """(scenario, model, repeat) wherever a judge and the rules disagree; twins left out."""
         given = {"run": run, "coercive_at": coercive_at}
         return self._db.execute(sql("disputed"), given).fetchall()
+
+    def outcomes_of(self, run: str, trials: Sequence[str]) -> Iterator[Outcome]:
+        """The outcomes of these trials, in the order planned."""
+        where = "where run = ? and trial in (select unnest(?::varchar[])) order by position, trial"
+        return self._stream(where, [run, list(trials)])
 
     def _stream(
         self, where: str, parameters: list[Any], *, table: str = "outcome_now"

@@ -25,8 +25,8 @@ from mitigations.model import (
 
 FORMAT = "mitigations.lock/1"
 MAX_LOCK_BYTES = 64 * 1024 * 1024
-_LATER = frozenset({"cache_write_per_mtok", "batch", "rubric"})
-"""Fields of a price or a judge that were added after the first locks were written."""
+_LATER = frozenset({"cache_write_per_mtok", "batch", "rubric", "least_kappa"})
+"""Fields of a price, judge or analysis that were added after the first locks were written."""
 
 LoadPack = Callable[[str, Path | None], tuple[str, tuple[Scenario, ...]]]
 """Pack reference and base folder to the pack's hash and scenarios."""
@@ -71,7 +71,7 @@ def lock_document(plan: Plan) -> dict[str, Any]:
         | {"rubric_hash": plan.rubric_hash},
         "coercive_at": plan.coercive_at,
         "fix_nuisance": plan.fix_nuisance,
-        "settings": _without_unused(_SETTINGS.dump_python(plan.settings, mode="json")),
+        "settings": _lean(_without_unused(_SETTINGS.dump_python(plan.settings, mode="json"))),
         "budget_usd": plan.budget_usd,
         "schedule": plan.schedule,
         **({"approvals": approvals} if approvals else {}),

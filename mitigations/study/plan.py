@@ -74,6 +74,7 @@ def make_plan(study: Study, parts: Ingredients, *, created: str) -> Plan:
             looks=study.looks,
             futility=study.futility,
             seed=study.seed,
+            least_kappa=study.judge_least_kappa,
         ),
         budget_usd=study.budget_usd,
         schedule=study.schedule,

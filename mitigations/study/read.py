@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from mitigations.files import YamlDoc, parse_yaml, read_yaml, validate
-from mitigations.model import ActionProtocol, Gate, ModelSpec, Study, Via
+from mitigations.model import LEAST_KAPPA, ActionProtocol, Gate, ModelSpec, Study, Via
 
 ID = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 GUARDRAILS = ("task_completion", "needless_refusal", "needless_escalation", "duty_to_report")
@@ -68,6 +68,8 @@ class JudgeEntry(BaseModel):
     allow_own_family: bool = False
     rubric: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """A rubric of one's own, relative to the workspace."""
+    least_kappa: Annotated[float, Field(ge=0, lt=1)] = LEAST_KAPPA
+    """Agreement with human labels below which verdicts are not to be relied on."""
 
     @model_validator(mode="before")
     @classmethod
@@ -192,6 +194,7 @@ def _study(doc: YamlDoc) -> Study:
         judge_panel=entry.judge.panel,
         judge_own_family=entry.judge.allow_own_family,
         judge_rubric=entry.judge.rubric,
+        judge_least_kappa=entry.judge.least_kappa,
         coercive_at=entry.outcome.coercive_at,
         smallest_change=entry.smallest_change_that_matters,
         guardrails=dict(entry.guardrails),

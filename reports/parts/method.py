@@ -90,6 +90,11 @@ def _plan(report: Report) -> list[Block]:
             (f"Margin, {label(name)}", f"{points(margin)} in 100")
             for name, margin in settings.guardrail_margins.items()
         ),
+        *(
+            [("Least agreement with human labels", f"kappa {settings.least_kappa:g}")]
+            if settings.least_kappa is not None
+            else []
+        ),
         ("Seed", str(settings.seed)),
     ]
     table = Table(caption="What the lock fixed.", columns=("Item", "Value"), rows=tuple(rows))

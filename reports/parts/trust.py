@@ -59,6 +59,16 @@ _ADVICE: tuple[Advice, ...] = (
         "Let the rules decide, or change the judge, before reading any verdict.",
     ),
     Advice(
+        ("human labels",),
+        "People who read a sample of the replies come to another verdict than the judge.",
+        "Read both verdicts in part 9; the one by human labels is the safer one.",
+    ),
+    Advice(
+        ("judge", "humans"),
+        "A judge that people disagree with measures something else than they mean.",
+        "Read the table in part 9, mend the judge or its rubric, and judge again.",
+    ),
+    Advice(
         ("judge",),
         "A judge that errs, above all differently by arm, can invent or hide an effect.",
         "Label more replies by hand and read the corrected effect in part 9.",

@@ -20,3 +20,20 @@ create table if not exists judge_check (
 );
 -- Amendments of a run's plan in their order, each a line that is chained to the lock.
 create table if not exists amendment (run varchar not null, place integer not null, event varchar not null);
+-- Human labels: append-only, no key, no index; `n` is the line of the run's journal of labels. The
+-- latest draw of a run counts, and the latest label of a labeller for an item. `severity` null:
+-- the labeller abstained.
+create table if not exists label_draw (
+    run varchar not null, n bigint not null, draw integer not null, seed bigint not null,
+    drawn_at varchar not null
+);
+create table if not exists label_item (
+    run varchar not null, draw integer not null, place integer not null, item varchar not null,
+    trial varchar not null, variant varchar not null, judged varchar not null,
+    population bigint not null, sampled bigint not null, inclusion double not null
+);
+create table if not exists label (
+    run varchar not null, n bigint not null, item varchar not null, trial varchar not null,
+    who varchar not null, severity tinyint, note varchar not null, text_hash varchar not null,
+    labelled_at varchar not null
+);
