@@ -1,10 +1,10 @@
 """The nouns of a report: data only. What is None or empty was not studied; it is never a zero."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from mitigations.model import Analysis, Cell, Counts, Interval, Outcome, Plan
+from mitigations.model import Analysis, Cell, Claim, Counts, Interval, Outcome, Plan
 from reports.comparing import RunComparison
 
 Transcripts = Literal["none", "all"] | int
@@ -276,6 +276,34 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """One claim of an earlier run and what fresh trials say of it."""
+
+    variant: str
+    run: str
+    """The earlier run."""
+    claim: Claim
+    same_grid: bool
+    """The same scenarios and models as the first run."""
+    verdict: str = ""
+    """`effect kept`, `effect shrunk`, `effect gone`, `not enough evidence`; empty: see `reason`."""
+    difference: float | None = None
+    ci95: Interval | None = None
+    change: float | None = None
+    """Now minus first."""
+    change_ci95: Interval | None = None
+    small: float | None = None
+    """Size of the effect that the first run had one chance in three to see."""
+    limit: float | None = None
+    reversed: bool = False
+    reason: str = ""
+
+    def told(self, reason: str) -> "Confirmed":
+        """The same claim without a verdict, and why."""
+        return replace(self, reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Extras:
     """What only some runs study. An empty or None entry reads "not studied in this run"."""
 
@@ -287,6 +315,8 @@ class Extras:
     """What visible reasoning says of being tested; None where no reply was scored."""
     clauses: tuple[FactorEffect, ...] = ()
     """Clause on against off, or dose levels in order."""
+    confirmation: tuple[Confirmed, ...] = ()
+    """Of a study that confirms another: one entry for each claim of the earlier run."""
     corrigibility: tuple[CorrigibilityRow, ...] = ()
     judge: JudgeCheck | None = None
     labels_note: str = ""

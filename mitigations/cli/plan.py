@@ -1,6 +1,7 @@
 """`mitigations plan STUDY.yaml`: what it will take and can show; then the lock."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,6 +54,7 @@ def plan(  # noqa: PLR0913 - one argument per flag of the command
         return
     from mitigations.compose import (  # noqa: PLC0415 - start-up stays light
         approving,
+        confirming,
         estimating,
         judging,
         pilot,
@@ -61,7 +63,13 @@ def plan(  # noqa: PLR0913 - one argument per flag of the command
     from mitigations.errors import InvalidFile  # noqa: PLC0415
     from mitigations.study import write_lock  # noqa: PLC0415
 
-    made = planning.plan_study(study, created=now(), repeats=repeats, budget_usd=budget)
+    made = planning.plan_study(
+        study,
+        created=now(),
+        repeats=repeats,
+        budget_usd=budget,
+        discover=partial(confirming.discover, here.db),
+    )
     if require_approved:
         approving.require_approved(made.variants, planning.workspace_of(study) / "variants")
     target = output or study.with_suffix(".lock")
@@ -71,6 +79,7 @@ def plan(  # noqa: PLR0913 - one argument per flag of the command
             "is already there, and a lock is a preregistration",
             fix="Run it, name another with -o, or replace it with --yes.",
         )
+    confirming.hold(made)
     known, unread = pilot.pilots_in(here.db, made)
     labelled = judging.labels_of_judge(here.db, made)
     estimate = estimating.estimate(made, known, unread=unread, labelled=labelled)
@@ -80,7 +89,7 @@ def plan(  # noqa: PLR0913 - one argument per flag of the command
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     for line in estimating.lines(made, estimate):
-        here.say(line)
+        here.say(line, hang=8 if line.startswith("  Note:") else 12)
     for line in approving.voided(made.variants, planning.workspace_of(study) / "variants"):
         here.say(line)
     here.say(f"Locked: {target} ({made.hash[:12]})")

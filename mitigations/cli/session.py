@@ -27,15 +27,15 @@ class Session:
         """Where the journals of this database's runs are."""
         return self.db.parent / "runs"
 
-    def say(self, text: str = "") -> None:
-        """Print a line for people; silent with --quiet or --json."""
+    def say(self, text: str = "", *, hang: int = 2) -> None:
+        """Print a line for people, its breaks `hang` columns in; silent with --quiet or --json."""
         if self.quiet or self.json:
             return
         if sys.stdout.isatty():
             # A terminal breaks lines in the middle of words; a pipe gets one line a message.
             width = min(shutil.get_terminal_size().columns, 100)
             text = "\n".join(
-                textwrap.fill(line, width, subsequent_indent="  ", break_on_hyphens=False)
+                textwrap.fill(line, width, subsequent_indent=" " * hang, break_on_hyphens=False)
                 for line in text.splitlines()
             )
         typer.echo(text)

@@ -1,17 +1,18 @@
 """What `check` finds: one result per file, whichever kind of file it is."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mitigations.compose import amending
 from mitigations.compose.check_variants import check_variants, lines, plain
-from mitigations.compose.planning import plan_study
+from mitigations.compose.planning import plan_from, workspace_of
 from mitigations.errors import InvalidFile, MitigationsError
-from mitigations.model import Assessment, Scenario, ScriptedReply
+from mitigations.model import Assessment, Plan, Scenario, ScriptedReply
 from mitigations.providers import FILE_NAME, read_providers
 from mitigations.scenarios import builtin_packs, check_pack, load_pack
+from mitigations.study import read_study
 from runner.compose import realise
 from runner.rules import assess
 from variants import variant_files
@@ -69,7 +70,7 @@ def _file(path: Path) -> Iterator[Result]:
     elif path.name == "pack.yaml":
         yield _pack(path.parent)
     elif path.suffix in {".yaml", ".yml"}:
-        yield _tried(path, "study", lambda: plan_study(path, created="2000-01-01T00:00:00Z"))
+        yield _tried(path, "study", lambda: _study(path))
     else:
         raise InvalidFile(
             path, "is nothing that `check` knows", fix="Name a .md, .yaml or .lock file."
@@ -119,3 +120,9 @@ def _tried(path: Path, kind: str, attempt: Any) -> Result:
         return Result(path=str(path), kind=kind, usable=False, lines=(str(exc),))
     notes = tuple(said) if isinstance(said, list) else ()
     return Result(path=str(path), kind=kind, usable=True, lines=notes)
+
+
+def _study(path: Path) -> Plan:
+    """A study as `plan` would freeze it; what it confirms is read by `plan` alone."""
+    study = replace(read_study(path), confirms="")
+    return plan_from(study, folder=workspace_of(path), created="2000-01-01T00:00:00Z")

@@ -242,10 +242,22 @@ def lines(plan: Plan, found: Estimate) -> list[str]:
         _line("Price", _money(found)),
         *_power_lines(plan, found),
         *(_line("Stopping", text) for text in (_stopping(plan, found),) if text),
-        *(_line("Cache", text) for text in found.cache),
+        *(_line("Cache", text) for text in _cache_lines(found.cache)),
         *(_line("Status", f"{one.variant} {one.status} by {one.by}") for one in plan.approvals),
     ]
     return result + [f"  Note: {warning}" for warning in found.warnings]
+
+
+def _cache_lines(told: Sequence[str]) -> list[str]:
+    """Of each model what is cached, or the longest prefix that is not."""
+    by_model: dict[str, list[str]] = {}
+    for text in told:
+        by_model.setdefault(text.partition(": ")[0], []).append(text)
+    return [
+        text
+        for lines_ in by_model.values()
+        for text in ([one for one in lines_ if "not cached" not in one] or lines_[-1:])
+    ]
 
 
 def _line(label: str, text: str) -> str:

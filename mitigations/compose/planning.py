@@ -1,6 +1,7 @@
 """Study file -> plan: load what its names refer to, fill in protocols and prices, freeze."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +9,8 @@ import variants
 from mitigations import __version__
 from mitigations.compose import approving
 from mitigations.compose.rubrics import read_rubric
-from mitigations.errors import UnknownName
-from mitigations.model import ModelSpec, Plan, Scenario, Study
+from mitigations.errors import InvalidFile, UnknownName
+from mitigations.model import Discovery, ModelSpec, Plan, Scenario, Study
 from mitigations.providers import FILE_NAME, Providers, read_providers, with_endpoint
 from mitigations.scenarios import load_pack
 from mitigations.study import Ingredients, make_plan, read_lock, read_study
@@ -18,11 +19,18 @@ from runner.judge import refuse_own_family, rubric_hash
 from runner.models import known_models, known_providers
 from runner.prices import lookup
 
+Discover = Callable[[str, Path], Discovery]
+"""The `confirms:` of a study and its workspace to what the earlier run claims."""
 _ROOT = Path(__file__).parents[2]
 
 
 def plan_study(
-    path: Path, *, created: str, repeats: int | None = None, budget_usd: float | None = None
+    path: Path,
+    *,
+    created: str,
+    repeats: int | None = None,
+    budget_usd: float | None = None,
+    discover: Discover | None = None,
 ) -> Plan:
     """Read a study file and freeze it; names are looked up in its workspace, then as shipped.
 
@@ -34,7 +42,7 @@ def plan_study(
         repeats=repeats or study.repeats,
         budget_usd=study.budget_usd if budget_usd is None else budget_usd,
     )
-    return plan_from(study, folder=workspace_of(path), created=created)
+    return plan_from(study, folder=workspace_of(path), created=created, discover=discover)
 
 
 def workspace_of(path: Path) -> Path:
@@ -42,8 +50,17 @@ def workspace_of(path: Path) -> Path:
     return path.parent.parent if path.parent.name == "studies" else path.parent
 
 
-def plan_from(study: Study, *, folder: Path, created: str) -> Plan:
-    """Freeze a study whose own variants, packs and providers are under `folder`."""
+def plan_from(
+    study: Study, *, folder: Path, created: str, discover: Discover | None = None
+) -> Plan:
+    """Freeze a study whose own variants, packs and providers are under `folder`.
+
+    `discover` reads what a study confirms (`confirming.discover`); without it such a study is
+    refused, because its lock would hold nothing to confirm.
+    """
+    if study.confirms and discover is None:
+        fix = "Use `mitigations plan` beside the database of the earlier run."
+        raise InvalidFile(study.id, f"confirms {study.confirms}, which was not read here", fix=fix)
     providers = read_providers(folder)
     pack = load_pack(study.scenarios, folder)
     own = folder / "variants"
@@ -60,6 +77,7 @@ def plan_from(study: Study, *, folder: Path, created: str) -> Plan:
         analysis_hash=analysis_hash(),
         code_version=__version__,
         approvals=approving.approvals(chosen, own),
+        confirms=discover(study.confirms, folder) if study.confirms and discover else None,
     )
     plan = make_plan(study, parts, created=created)
     refuse_own_family(plan.judge, plan.models)

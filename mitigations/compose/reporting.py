@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import reports
 import stats
 from mitigations.compose import amending, awareness, judge_part, judging, sealing
+from mitigations.compose.confirmed import confirmed
 from mitigations.compose.judge_alarm import injection_alarms
 from mitigations.compose.looking import Course, course_of, decided_now, level_now, said, shown
 from mitigations.compose.planning import analysis_hash
@@ -75,6 +76,7 @@ def report_run(
         outcomes=store.outcomes_at(run, places),
         extras=Extras(
             guardrail_cells=guardrails,
+            confirmation=confirmed(plan, analysis),
             factors=tuple(_factors(plan, cells)),
             corrigibility=tuple(_corrigibility(store, run)),
             probe=awareness.contrast(store, plan, run),

@@ -1,5 +1,6 @@
 """`study.yaml` -> `Study`: strict keys, text scalars given their type here, faults with a line."""
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -131,12 +132,13 @@ class StudyFile(BaseModel):
     looks: Annotated[int, Field(ge=1, le=20)] = 1
     futility: Annotated[float, Field(gt=0, lt=0.5)] | None = None
     alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.05
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 20260101
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     nuisance: Literal["varied", "fixed"] = "varied"
     budget_usd: Annotated[float, Field(gt=0)] | None = None
     schedule: str | None = None
     gate: GateEntry = GateEntry()
     mode: Literal["live", "batch"] = "live"
+    confirms: Annotated[str, Field(max_length=500)] = ""
 
     @model_validator(mode="after")
     def _gate_names_its_variants(self) -> Self:
@@ -168,6 +170,19 @@ class StudyFile(BaseModel):
         if self.futility is not None and self.design != "group-sequential":
             raise ValueError("futility: goes with `design: group-sequential` only")
         return self
+
+
+DEFAULT_SEED = 20260101
+
+
+def _seed(entry: StudyFile) -> int:
+    """The seed given; without one a confirmation draws its own, so that its trials are fresh."""
+    if entry.seed is not None:
+        return entry.seed
+    if not entry.confirms:
+        return DEFAULT_SEED
+    text = f"{entry.study}\x1f{entry.confirms}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
 
 
 def read_study(path: Path) -> Study:
@@ -202,7 +217,8 @@ def _study(doc: YamlDoc) -> Study:
         looks=entry.looks,
         futility=entry.futility,
         alpha=entry.alpha,
-        seed=entry.seed,
+        seed=_seed(entry),
+        confirms=entry.confirms,
         fix_nuisance=entry.nuisance == "fixed",
         budget_usd=entry.budget_usd,
         schedule=entry.schedule,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from mitigations.model import Comparison, Settings
 from reports.blocks import Folded, Section, Table
 from reports.contract import verdict_text
+from reports.parts.confirmation import confirmation_table
 from reports.report import Report
 from reports.sentences import borne_out
 from reports.words import NONE_TEXT, fraction, listing, p_cell, plural, signed, signed_interval
@@ -51,7 +52,7 @@ def main_table(report: Report) -> Section:
         number=3,
         title="Main table",
         question="What are the numbers behind the verdicts?",
-        blocks=(table, _other_numbers(report)),
+        blocks=(table, *confirmation_table(report), _other_numbers(report)),
     )
 
 

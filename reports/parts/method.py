@@ -13,6 +13,7 @@ from reports.blocks import (
     Table,
 )
 from reports.guardrail_words import label
+from reports.parts.confirmation import confirmation_method
 from reports.report import Look, Report
 from reports.words import p_text, plural, points, signed, signed_interval
 
@@ -55,7 +56,12 @@ _CAPTIONS = {
 
 def method(report: Report) -> Section:
     """What was fixed beforehand, what was done, and what departed from the plan."""
-    blocks: list[Block] = [*_plan(report), *_words(report), *_looks(report)]
+    blocks: list[Block] = [
+        *_plan(report),
+        *_words(report),
+        *_looks(report),
+        *confirmation_method(report),
+    ]
     blocks.append(Folded(summary="Formulas", blocks=(Code(label="Formulas", text=FORMULAS),)))
     return Section(
         id="method",

@@ -3,6 +3,7 @@
 from mitigations.model import Analysis, Comparison, Settings, VerdictKind
 from reports.blocks import Block, Estimate, Forest, Prose, Section, Tone, VerdictLine, Verdicts
 from reports.contract import verdict_text
+from reports.parts.confirmation import confirmation_sentences
 from reports.report import Report
 from reports.sentences import borne_out, shown_interval, wording
 from reports.words import change, interval, points
@@ -27,6 +28,7 @@ def verdict(report: Report) -> Section:
         blocks = [Prose(text="There is no variant beside the baseline, so nothing was compared.")]
     else:
         blocks.append(forest(report))
+    blocks += confirmation_sentences(report)
     return Section(
         id="verdict",
         number=1,

@@ -69,7 +69,7 @@ def test_more_repeats_before_the_run_stay_the_plans(cli: Cli) -> None:
     assert any("budget changed to $7.00; repeats changed to 3" in line for line in departures())
     assert "by Ana" in text
     assert "Reason: the provider was slow." in text
-    assert "Exploratory" not in text
+    assert "**Exploratory." not in text
     assert not any("unfinished" in line for line in departures())
 
 
@@ -82,7 +82,7 @@ def test_an_extension_after_the_data_is_exploratory(cli: Cli) -> None:
     assert cli("run", "s.lock")[0] == 0
     assert any("error rates do not hold" in line for line in departures())
     cli("report", "-o", "r.md")
-    assert "Exploratory" in Path("r.md").read_text()
+    assert "**Exploratory." in Path("r.md").read_text()
 
 
 def test_a_dropped_model_runs_no_more_and_what_ran_stays(cli: Cli) -> None:
@@ -142,7 +142,7 @@ def test_an_analysis_changed_late_is_labelled(cli: Cli) -> None:
     assert "Exploratory." in out
     cli("run", "s.lock")
     cli("report", "-o", "r.md")
-    assert "Exploratory" in Path("r.md").read_text()
+    assert "**Exploratory." in Path("r.md").read_text()
 
 
 def test_every_field_of_an_amendment_is_held_by_its_hash(cli: Cli) -> None:
