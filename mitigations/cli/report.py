@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from mitigations.cli.session import Session, session
+from mitigations.cli.session import Session, now, session
 from mitigations.errors import DatabaseBusy
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def report(
     from mitigations.cli.remote import service_of  # noqa: PLC0415
     from mitigations.compose import reporting  # noqa: PLC0415
     from mitigations.compose.publishing import published  # noqa: PLC0415
-    from mitigations.store import Store  # noqa: PLC0415
+    from mitigations.compose.reading import open_reader  # noqa: PLC0415
 
     here, shown = session(context), transcripts_of(transcripts)
     service = service_of(here.db)
@@ -50,7 +50,11 @@ def report(
         return
     if summary:
         shown = "none"
-    with Store.open(here.db, create=False) as store:
+    wanted = [run] if against is None else [run, against]
+    with open_reader(here.db, here.runs, names=wanted, now=now) as reader:
+        store = reader.store
+        if reader.note:
+            here.say(reader.note)
         chosen = reporting.latest_run(store) if run is None else reporting.known_run(store, run)
         other = None if against is None else reporting.known_run(store, against)
         made = published(store, chosen, output=output.name, transcripts=shown, against=other)

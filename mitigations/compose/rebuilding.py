@@ -26,24 +26,33 @@ def rebuild(db: Path, runs: Path, *, now: Callable[[], str]) -> list[tuple[str, 
     fresh.unlink(missing_ok=True)
     landed = []
     with Store.open(fresh) as store:
-        for path in locks:
-            plan = open_kept(path.parent)
-            run = store.begin_run(plan, lock_text(plan), at=now())
-            store.amend(run, [amendment_line(event) for event in plan.amendments])
-            twins = frozenset(scenario.id for scenario in plan.scenarios if scenario.is_twin)
-            found = recover(path.parent / JOURNAL, store, run=run, twins=twins)
-            fill_labels(store, run, path.parent)
-            store.event(run, "rebuilt", str(found.landed), at=now())
-            # The journal is the truth now: what its seals say of it is held against the new rows.
-            for seal in sealing.seals(path.parent, plan.hash)[-1:]:
-                store.event(run, sealing.EVENT, f"{seal.outcomes} {seal.digest}", at=seal.at)
-            probe_run(store, plan, run)
-            landed.append((run, found.landed))
+        landed += [rebuild_run(path.parent, store, now=now) for path in locks]
         store.add_judge_checks(recorded(runs))
     if db.exists():
         db.replace(db.with_name(f"{db.name}.before-rebuild"))
     fresh.replace(db)
     return landed
+
+
+def rebuild_run(folder: Path, store: Store, *, now: Callable[[], str]) -> tuple[str, int]:
+    """One run of a folder `runs/RUN` into a store that does not hold it; (run, outcomes)."""
+    plan = open_kept(folder)
+    run = store.begin_run(plan, lock_text(plan), at=now())
+    store.amend(run, [amendment_line(event) for event in plan.amendments])
+    twins = frozenset(scenario.id for scenario in plan.scenarios if scenario.is_twin)
+    found = recover(folder / JOURNAL, store, run=run, twins=twins)
+    fill_labels(store, run, folder)
+    store.event(run, "rebuilt", str(found.landed), at=now())
+    # The journal is the truth now: what its seals say of it is held against the new rows.
+    for seal in sealing.seals(folder, plan.hash)[-1:]:
+        store.event(run, sealing.EVENT, f"{seal.outcomes} {seal.digest}", at=seal.at)
+    probe_run(store, plan, run)
+    return run, found.landed
+
+
+def recount(store: Store) -> list[str]:
+    """Cells that their rows do not confirm: all there is to check where the rows are a copy."""
+    return [f"{run}: {problem}" for run, _, _ in store.runs() for problem in store.cell_faults(run)]
 
 
 def audit(store: Store, runs: Path) -> list[str]:

@@ -45,9 +45,9 @@ class Store:
         return cls(connect(path, create=create), path)
 
     @classmethod
-    def in_memory(cls) -> Self:
-        """A private store that no file stands behind: for readers while another owns the file."""
-        return cls(connect(Path(":memory:"), create=True), Path(":memory:"))
+    def in_memory(cls, path: Path | None = None) -> Self:
+        """A private store that no file stands behind: for readers while another owns `path`."""
+        return cls(connect(Path(":memory:"), create=True), path or Path(":memory:"))
 
     def fork(self) -> Self:
         """A second connection to the same open file, for another thread; close it by itself."""

@@ -140,7 +140,7 @@ def kill_at_random(folder: Path, rng: random.Random) -> int:
     return sum(count - 1 for count in sent.values())
 
 
-def check_random_kills(whole: tuple[Path, list[tuple[Any, ...]]], folder: Path, seed: int) -> None:
+def check_random_kills(whole: tuple[Path, list[tuple[Any, ...]]], folder: Path, seed: int) -> int:
     lock, expected = whole
     folder.mkdir()
     (folder / "killed.lock").write_bytes(lock.read_bytes())
@@ -148,19 +148,31 @@ def check_random_kills(whole: tuple[Path, list[tuple[Any, ...]]], folder: Path, 
     assert results(folder) == expected
     assert max(paid(folder).values()) == 1
     assert again <= 3 * CONCURRENCY
+    assert possibly_twice(folder) == again, "each is reported"
+    return again
 
 
-def test_killed_at_random(whole: tuple[Path, list[tuple[Any, ...]]], tmp_path: Path) -> None:
-    for seed in range(2):
-        check_random_kills(whole, tmp_path / str(seed), seed)
+def possibly_twice(folder: Path) -> int:
+    """What the run's events say of calls that were in flight when it was killed."""
+    with Store.open(folder / "mitigations.duckdb") as store:
+        events = store.query("events", store.runs()[0][0])
+    return sum(int(detail) for _, kind, detail in events if kind == "possibly-paid-twice")
+
+
+@pytest.mark.parametrize("seed", range(7))
+def test_killed_at_random(
+    whole: tuple[Path, list[tuple[Any, ...]]], tmp_path: Path, seed: int
+) -> None:
+    """Three kills each: 21 in all, 200 by `-m slow`."""
+    check_random_kills(whole, tmp_path / "run", seed)
 
 
 @pytest.mark.slow
 def test_killed_at_random_two_hundred_times(
     whole: tuple[Path, list[tuple[Any, ...]]], tmp_path: Path
 ) -> None:
-    for seed in range(67):
-        check_random_kills(whole, tmp_path / str(seed), seed)
+    again = [check_random_kills(whole, tmp_path / str(seed), seed) for seed in range(100, 167)]
+    print(f"201 kills: {sum(again)} calls sent again, at most {max(again)} over three kills")  # noqa: T201 - a figure of the benchmark page
 
 
 def test_ctrl_c_leaves_with_130_and_resumes(
