@@ -25,11 +25,12 @@ class UnpricedModel(MitigationsError):
     def __init__(self, routes: Iterable[str]) -> None:
         named = sorted(set(routes))
         provider, _, name = named[0].partition("/")
+        price = "{price: {input_per_mtok: N, output_per_mtok: N, source: WHERE}}"
+        entry = f"{{models: {{{name}: {price}}}}}" if len(named) == 1 else price
         super().__init__(
             f"no price is known for {', '.join(named)}\n"
             "  set it in providers.yaml, N in US dollars per million tokens:\n"
-            f"  providers: {{{provider}: {{models: {{{name}: {{price: "
-            "{input_per_mtok: N, output_per_mtok: N, source: WHERE}}}}}"
+            f"  providers: {{{provider}: {entry}}}"
         )
 
 

@@ -193,9 +193,10 @@ def test_every_unpriced_model_is_named_at_the_start():
     require_prices(specs[:3])
 
 
-def test_what_to_do_about_a_missing_price_is_a_providers_file_that_is_accepted(tmp_path):
+@pytest.mark.parametrize("unpriced", [["groq/b"], ["groq/b", "groq/a"]])
+def test_what_to_do_about_a_missing_price_is_a_providers_file_that_is_accepted(tmp_path, unpriced):
     """The last line of the message, with a figure for N, gives the model its price."""
-    *_, advice, entry = str(UnpricedModel(["groq/b", "groq/a"])).splitlines()
+    *_, advice, entry = str(UnpricedModel(unpriced)).splitlines()
     assert FILE_NAME in advice
     (tmp_path / FILE_NAME).write_text(entry.strip().replace("N,", "2.5,") + "\n")
     priced = with_endpoint(ModelSpec(route="groq/b"), read_providers(tmp_path))
