@@ -39,7 +39,7 @@ JUDGES = {
     "anthropic": "anthropic/claude-sonnet-4-5-20250929",
 }
 STUDY = """\
-study: bench
+study: {name}
 baseline: no-mitigation
 variants: [pause-and-review-v1, prohibition-short-v1, constitution-medium-v1]
 scenarios: builtin/demo-v1
@@ -63,23 +63,30 @@ class Measured:
 
 
 def measure(folder: Path, port: int, options: argparse.Namespace) -> Measured:
-    """Plan and run a study of about so many trials against the provider on `port`."""
-    study = STUDY.format(
-        model=MODELS[options.provider],
-        judge=JUDGES[options.provider],
-        via=options.via,
-        repeats=max(1, round(options.trials / EPOCH)),
-    )
-    (folder / "bench.yaml").write_text(study)
+    """Run one epoch to warm up, then about so many trials, against the provider on `port`."""
     (folder / "providers.yaml").write_text(
         "providers:\n"
         f"  openai: {{base_url: 'http://127.0.0.1:{port}/v1', key_env: BENCH_KEY}}\n"
         f"  anthropic: {{base_url: 'http://127.0.0.1:{port}', key_env: BENCH_KEY}}\n"
     )
     os.environ["BENCH_KEY"] = "sk-benchmark-0123456789"
-    plan = planning.plan_study(folder / "bench.yaml", created=now())
-    warm_up(options)
-    with Store.open(folder / "bench.duckdb") as store:
+    # Imports and first calls cost seconds once; they are no part of a trial.
+    play(folder, "warm", 1, options)
+    return play(folder, "bench", max(1, round(options.trials / EPOCH)), options)
+
+
+def play(folder: Path, name: str, repeats: int, options: argparse.Namespace) -> Measured:
+    """Plan a study, run it, and see that every trial was scored."""
+    study = STUDY.format(
+        name=name,
+        model=MODELS[options.provider],
+        judge=JUDGES[options.provider],
+        via=options.via,
+        repeats=repeats,
+    )
+    (folder / f"{name}.yaml").write_text(study)
+    plan = planning.plan_study(folder / f"{name}.yaml", created=now())
+    with Store.open(folder / f"{name}.duckdb") as store:
         around = running.Surroundings(
             store=store,
             runs=folder / "runs",
@@ -90,7 +97,7 @@ def measure(folder: Path, port: int, options: argparse.Namespace) -> Measured:
         chosen = running.Options(concurrency=options.concurrency)
         used = resource.getrusage(resource.RUSAGE_SELF)
         began, cpu = time.perf_counter(), used.ru_utime + used.ru_stime
-        if options.profile:
+        if options.profile and name == "bench":
             PROFILE.enable()
         run = asyncio.run(running.run_plan(plan, around, chosen))
         PROFILE.disable()
@@ -106,18 +113,6 @@ def measure(folder: Path, port: int, options: argparse.Namespace) -> Measured:
         cpu_s_per_1000=spent * 1000 / plan.trial_count,
         peak_mib=used.ru_maxrss / 1024,
     )
-
-
-def warm_up(options: argparse.Namespace) -> None:
-    """Import what the first call would import: start-up is no part of a trial."""
-    from runner.gateway import clients
-
-    if options.via == "litellm":
-        clients.import_litellm()
-    elif options.provider == "openai":
-        import openai  # noqa: F401
-    else:
-        import anthropic  # noqa: F401
 
 
 def main() -> None:
