@@ -52,13 +52,18 @@ def at_batch_price(spec: ModelSpec) -> ModelSpec:
     return replace(spec, price=batch) if batch else spec
 
 
+def at_prices_of_its_mode(plan: Plan) -> Plan:
+    """The plan with the prices that its calls will be billed at."""
+    if plan.mode == "live":
+        return plan
+    judges = replace(plan.judge, models=tuple(map(at_batch_price, plan.judge.models)))
+    return replace(plan, models=tuple(map(at_batch_price, plan.models)), judge=judges)
+
+
 def waves(plan: Plan, trials: Iterator[Trial]) -> Iterator[list[Trial]]:
-    """Whole epochs, as many as may wait at once; with planned looks, no more than to the next."""
+    """Whole epochs, as many as may wait at once."""
     epoch = plan.trial_count // plan.repeats
-    looks = {"group-sequential": plan.settings.looks, "anytime": plan.repeats}
-    between = -(-plan.repeats // looks.get(plan.settings.design, 1))
-    epochs = max(1, min(between, MOST_IN_PLAY // epoch))
-    while wave := list(islice(trials, epochs * epoch)):
+    while wave := list(islice(trials, max(1, MOST_IN_PLAY // epoch) * epoch)):
         yield wave
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mitigations.compose.batching import at_prices_of_its_mode
 from mitigations.compose.judging import useful_labels
 from mitigations.compose.pilot import Pilot, headroom_notes
 from mitigations.compose.running import default_concurrency
@@ -27,6 +28,8 @@ TYPICAL_OUTPUT_TOKENS = 250
 BYTES_PER_TOKEN = 4
 SECONDS_PER_CALL = {"local": 2.5, "simulated": 0.001}
 REMOTE_SECONDS = 8.0
+BATCH_SECONDS = 3600.0
+"""Both providers say that most batches end within an hour; all end within 24."""
 _DATED = re.compile(r"20\d\d-?[01]\d-?[0-3]\d|-\d{4}$")
 """A model id that carries its date names one version."""
 
@@ -96,7 +99,7 @@ def estimate(
         rate=rate,
         pilot_runs=max((one.runs for one in pilots), default=0),
         mde_like_these=mde(replace(grid, tau2=ASSUMED_TAU**2)),
-        cache=sentences(cache_eligibility(plan)),
+        cache=() if plan.mode == "batch" else sentences(cache_eligibility(plan)),
         warnings=(
             *headroom_notes(plan, pilots),
             *([unread + "."] if unread else []),
@@ -124,6 +127,7 @@ def _expected_share(plan: Plan, grid: Grid, rate: float) -> float | None:
 
 def _price(plan: Plan) -> tuple[float, float]:
     """Typical and worst price in US dollars, judges included and retries left out."""
+    plan = at_prices_of_its_mode(plan)
     typical = most = 0.0
     each = len(plan.variants) * plan.repeats
     longest = max(plan.variants, key=lambda variant: len(variant.text))
@@ -166,6 +170,10 @@ def _typical(model: ModelSpec, bound: int) -> float:
 
 
 def _seconds(plan: Plan) -> float:
+    if plan.mode == "batch":
+        # One batch after the other: each turn, then the judges.
+        turns = max(scenario.max_turns for scenario in plan.scenarios)
+        return BATCH_SECONDS * (turns + bool(seats(plan.judge)))
     tested, judged = _calls(plan)
     each = tested / len(plan.models)
     total = each * sum(_pace(model) for model in plan.models)
@@ -181,6 +189,11 @@ def _pace(model: ModelSpec) -> float:
 
 def _warnings(plan: Plan, cells: int, most: float) -> list[str]:
     found = []
+    if plan.mode == "batch":
+        found.append(
+            "by batch at the providers' batch price; a batch usually ends within an hour and may "
+            "take 24, and prompt caches are not counted on."
+        )
     if cells < 20:
         found.append(
             f"{cells} scenarios: what is found holds for this grid; at least 20 are needed to "
