@@ -253,6 +253,27 @@ def test_a_bent_row_is_found(members, tmp_path):
         assert any(said in fault for fault in found), (values, found)
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "said"),
+    [
+        ("variant_version", "document", "text and hashes"),
+        ("variant_version", "variant", "no variant of the plan"),
+        ("scenario_version", "threat", "pack, twin and factors"),
+        ("scenario_version", "title", "title of its scenario"),
+        ("scenario_version", "hash", "no scenario of the plan"),
+        ("run", "study", "another plan or study"),
+        ("run", "plan", "another plan or study"),
+    ],
+)
+def test_a_bent_row_beside_the_outcomes_is_found(members, tmp_path, table, column, said):
+    name = f"tables/{table}.jsonl"
+    first, *rest = members[name].splitlines(keepends=True)
+    row = json.loads(first) | {column: "bent"}
+    changed = b"".join([(json.dumps(row) + "\n").encode(), *rest])
+    found = faults(rehashed(members | {name: changed}), tmp_path)
+    assert any(f"{name} line 1: " in fault and said in fault for fault in found), found
+
+
 def test_a_dropped_or_doubled_row_is_found(members, tmp_path):
     lines = members[OUTCOMES].splitlines(keepends=True)
     left = rehashed(members | {OUTCOMES: b"".join(lines[1:])})

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mitigations.compose.bundle.rows import WITHHELD
 from mitigations.compose.todo import ERRORS
 from mitigations.errors import InvalidFile
-from mitigations.model import Outcome, OutcomeStatus, Plan, Trial
+from mitigations.model import FACTORS, Outcome, OutcomeStatus, Plan, Trial
 from mitigations.store import outcome_of
 from runner.order import order
 from runner.verdicts import decide
@@ -49,8 +50,8 @@ class Checked:
             yield from self._outcome(row)
         elif table == "scenario_version":
             yield from self._scenario(row)
-        elif table == "run" and row["plan"] != self.plan.hash:
-            yield "names another plan"
+        elif table == "run" and (row["plan"], row["study"]) != (self.plan.hash, self.plan.study):
+            yield "names another plan or study"
         elif table == "variant_version":
             yield from self._variant(row)
         elif table == "rerun":
@@ -100,15 +101,26 @@ class Checked:
         known = self._scenarios.get(row["scenario"])
         if known is None or known.hash != row["hash"]:
             yield "is no scenario of the plan"
-        elif known.twin_of != row["twin_of"] or any(
-            known.factors.get(name) != row[name] for name in known.factors
-        ):
-            yield "does not have the factors of its scenario"
+            return
+        told = {name: row[name] for name in ("pack", "twin_of", "twin_kind", *FACTORS)}
+        said = {"pack": known.pack, "twin_of": known.twin_of, "twin_kind": known.twin_kind}
+        if told != said | {factor: known.factors.get(factor) for factor in FACTORS}:
+            yield "does not have the pack, twin and factors of its scenario"
+        if row["title"] not in {known.title, WITHHELD}:
+            yield "does not have the title of its scenario"
 
     def _variant(self, row: dict[str, Any]) -> Iterator[str]:
         known = {variant.id: variant for variant in self.plan.variants}.get(row["variant"])
-        if known is None or known.treatment_hash != row["treatment_hash"]:
+        # The title is the one of the first plan with this treatment; a later plan may have another.
+        names = ("text_hash", "treatment_hash", "document")
+        if known is None:
             yield "is no variant of the plan"
+        elif tuple(row[name] for name in names) != (
+            known.text_hash,
+            known.treatment_hash,
+            known.text,
+        ):
+            yield "does not have the text and hashes of its variant"
 
 
 def _may_follow(last: Outcome, outcome: Outcome) -> bool:
