@@ -1,12 +1,13 @@
 """Figures: valid specifications, exact placement of zero, band and intervals, safe labels."""
 
+import pathlib
 import re
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from reports.blocks import Estimate, Forest, Path, PathPoint
+from reports.blocks import Estimate, Forest, Path, PathPoint, Shares
 from reports.figures import draw, specification
 from reports.figures.theme import COLOURS, PALETTE, SHAPES
 from reports.parts import document
@@ -29,7 +30,17 @@ PATH = Path(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("figure", [forest(row(margin=0.05, group="g")), PATH])
+SHARES = Shares(
+    title="t", alt="a", axis="x",
+    rows=(
+        row("no-mitigation", 0.9, (0.8, 0.95), "neutral", group="g"),
+        row("v", 0.25, (0.1, 0.5), "plain", group="g"),
+        row("none", None, None, "plain", group="h"),
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("figure", [forest(row(margin=0.05, group="g")), PATH, SHARES])
 def test_specifications_are_valid_vega_lite(figure):
     """Altair's copy of the Vega-Lite schema is the judge."""
     altair = pytest.importorskip("altair")
@@ -124,3 +135,34 @@ def test_no_character_of_a_label_ends_the_process(code):
                    group=text)  # fmt: skip
     figure = Forest(title=text, alt=text, rows=(row,), axis=text, left=text, right=text)
     assert draw(figure).startswith("<svg")
+
+
+def test_shares_stand_on_an_axis_of_0_to_100_and_are_drawn_to_scale():
+    spec = specification(SHARES)
+    domains = [
+        layer["encoding"][axis]["scale"]["domain"]
+        for layer in spec["layer"]
+        for axis in ("x",)
+        if "scale" in layer["encoding"].get(axis, {})
+    ]
+    assert domains
+    assert all(domain == [0, 100] for domain in domains)
+    bars = spec["layer"][2]["data"]["values"]
+    assert [(bar["low"], bar["high"]) for bar in bars] == [(80, 95), (10, 50)]
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_shares_tell_arms_by_shape_and_keep_an_unknown_row_empty(narrow):
+    """Square for the baseline, circle for variants: readable in black and white."""
+    values = specification(SHARES, narrow=narrow)["layer"][5]["data"]["values"]
+    assert [one["shape"] for one in values] == ["square", "circle"]
+    shown = texts(draw(SHARES, narrow=narrow))
+    assert {"g", "h", "none", "x"} <= set(shown)
+
+
+def test_every_colour_of_a_drawing_has_its_dark_counterpart():
+    """The style sheet maps fills and strokes; one that is missing glares at night."""
+    style = (pathlib.Path(__file__).parents[2] / "reports/templates/style.css").read_text()
+    for figure in (SHARES, forest(row(margin=0.05)), PATH):
+        for kind, colour in re.findall(r'(fill|stroke)="(#[0-9a-f]{6})"', draw(figure)):
+            assert f'svg [{kind}="{colour}"]' in style
