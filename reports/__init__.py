@@ -15,14 +15,17 @@ from reports.parts.against import headline
 from reports.parts.document import notices
 from reports.parts.verdict import verdict_lines
 from reports.report import (
+    Ablated,
     ArmConfusion,
     AwarenessGap,
     AwarenessProbe,
     AwarenessRow,
     BothVerdicts,
     Confirmed,
+    Contrast,
     CorrectedEffect,
     CorrigibilityRow,
+    DosePoint,
     EqualErrors,
     Extras,
     FactorEffect,
@@ -45,14 +48,17 @@ from reports.writer import FORMATS, comparison_html, destination, write, write_s
 
 __all__ = [
     "FORMATS",
+    "Ablated",
     "ArmConfusion",
     "AwarenessGap",
     "AwarenessProbe",
     "AwarenessRow",
     "BothVerdicts",
     "Confirmed",
+    "Contrast",
     "CorrectedEffect",
     "CorrigibilityRow",
+    "DosePoint",
     "EqualErrors",
     "Extras",
     "FactorEffect",

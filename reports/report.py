@@ -304,6 +304,43 @@ class Confirmed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """One clause, trend or pair of placements: a difference of coercive rates."""
+
+    label: str
+    difference: float | None
+    ci95: Interval | None = None
+    """Simultaneous over the contrasts of its study."""
+    p_adjusted: float | None = None
+    aliased: tuple[str, ...] = ()
+    """Pairs of clauses that the design cannot tell from this effect."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DosePoint:
+    """One stated dose and what its arm did."""
+
+    variant: str
+    dose: float
+    counts: Counts
+    ci95: Interval | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ablated:
+    """One text taken apart: its clauses, an ordered dose, or the places it may stand in."""
+
+    kind: Literal["clauses", "dose", "placement"]
+    of: str
+    note: str
+    contrasts: tuple[Contrast, ...] = ()
+    points: tuple[DosePoint, ...] = ()
+    reason: str = ""
+    """Why there is no contrast."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Extras:
     """What only some runs study. An empty or None entry reads "not studied in this run"."""
 
@@ -315,6 +352,7 @@ class Extras:
     """What visible reasoning says of being tested; None where no reply was scored."""
     clauses: tuple[FactorEffect, ...] = ()
     """Clause on against off, or dose levels in order."""
+    ablation: tuple[Ablated, ...] = ()
     confirmation: tuple[Confirmed, ...] = ()
     """Of a study that confirms another: one entry for each claim of the earlier run."""
     corrigibility: tuple[CorrigibilityRow, ...] = ()

@@ -141,6 +141,11 @@ def _choose(factors: int, *, resolution: str | None, max_variants: int) -> Desig
         least = design = smallest(factors, resolution=RESOLUTIONS[resolution])
     if design is not None and len(design.runs) <= max_variants:
         return design
+    if least is None:
+        fix = "Take --resolution IV, or switch fewer clauses with --vary."
+        raise CannotAblate(
+            f"{factors} clauses have no design of resolution {resolution} here\n  {fix}"
+        )
     asked = f" at resolution {resolution}" if resolution else ""
     ways = [f"--max-variants {len(least.runs)} is the least that fits"]
     if best is not None:

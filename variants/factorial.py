@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from math import prod
 
-LETTERS = "ABCDEFGHJKL"
+LETTERS = "ABCDEFGHJKLMNOPQ"
 """Factor names in order; I is left out, it stands for the identity."""
 MAX_FACTORS = len(LETTERS)
+MOST_IN_FULL = 11
+"""Of more factors nobody runs the full factorial: 4,096 variants and up."""
 ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI")
 
 # Factors -> the generators of each fraction, from the largest fraction to the smallest.
@@ -52,6 +54,32 @@ GENERATORS: dict[int, tuple[tuple[str, ...], ...]] = {
         ("E=ABC", "F=BCD", "G=ACD", "H=ABD", "J=ABCD", "K=AB", "L=AC"),
     ),
 }
+
+
+def _odd_words(basic: str) -> Iterator[str]:
+    """Products of three, five, ... basic factors: every word is even, so the resolution is IV."""
+    for size in range(3, len(basic) + 1, 2):
+        yield from map("".join, combinations(basic, size))
+
+
+def _all_words(basic: str) -> Iterator[str]:
+    """Products of two or more basic factors, longest first: with all of them it is saturated."""
+    for size in range(len(basic), 1, -1):
+        yield from map("".join, combinations(basic, size))
+
+
+# Twelve factors and more (NIST/SEMATECH e-Handbook, 5.3.3.4.7): 32 runs of resolution IV hold up to
+# 16, because 16 of the 31 columns are products of an odd number; 16 runs of resolution III hold 15.
+for _factors in range(12, 17):
+    _half = tuple(
+        f"{letter}={word}"
+        for letter, word in zip(LETTERS[5:_factors], _odd_words("ABCDE"), strict=False)
+    )
+    _least = tuple(
+        f"{letter}={word}"
+        for letter, word in zip(LETTERS[4:_factors], _all_words("ABCD"), strict=False)
+    )
+    GENERATORS[_factors] = (_half, _least) if _factors < 16 else (_half,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +122,8 @@ def designs(factors: int) -> Iterator[Design]:
     if not 1 <= factors <= MAX_FACTORS:
         raise ValueError(f"{factors} factors; 1 to {MAX_FACTORS} can be crossed")
     letters = LETTERS[:factors]
-    yield _design(letters, ())
+    if factors <= MOST_IN_FULL:
+        yield _design(letters, ())
     for generators in GENERATORS.get(factors, ()):
         yield _design(letters, generators)
 
@@ -165,14 +194,17 @@ def _by_size(signed: str) -> tuple[int, str]:
     return len(signed), signed[1:]
 
 
-def smallest(factors: int, *, resolution: int | None) -> Design:
-    """The design with the fewest runs of at least this resolution; None asks for the full one."""
+def smallest(factors: int, *, resolution: int | None) -> Design | None:
+    """The design with the fewest runs of at least this resolution; None asks for the full one.
+
+    None where no such design is known for so many factors.
+    """
     fits = [
         design
         for design in designs(factors)
         if design.resolution is None or (resolution is not None and design.resolution >= resolution)
     ]
-    return fits[-1]
+    return fits[-1] if fits else None
 
 
 def largest(factors: int, *, runs: int) -> Design | None:

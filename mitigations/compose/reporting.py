@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import reports
 import stats
 from mitigations.compose import amending, awareness, judge_part, judging, sealing
+from mitigations.compose.ablated import ablated
 from mitigations.compose.confirmed import confirmed
 from mitigations.compose.judge_alarm import injection_alarms
 from mitigations.compose.looking import Course, course_of, decided_now, level_now, said, shown
@@ -76,6 +77,7 @@ def report_run(
         outcomes=store.outcomes_at(run, places),
         extras=Extras(
             guardrail_cells=guardrails,
+            ablation=ablated(plan, cells),
             confirmation=confirmed(plan, analysis),
             factors=tuple(_factors(plan, cells)),
             corrigibility=tuple(_corrigibility(store, run)),

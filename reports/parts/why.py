@@ -15,6 +15,7 @@ from reports.blocks import (
     Table,
     Tone,
 )
+from reports.parts.ablation import ablation
 from reports.parts.awareness import awareness_blocks
 from reports.report import FactorEffect, Report
 from reports.words import change, fraction, interval, p_cell, signed, signed_interval
@@ -33,9 +34,11 @@ def why(report: Report) -> Section:
     blocks: list[Block] = []
     for name, effects in studied.items():
         blocks += _factor_blocks(_TITLES[name], effects, report)
+    blocks += ablation(report)
     blocks += awareness_blocks(report)
     blocks += _corrigibility(report)
-    absent = [name for name, effects in studied.items() if not effects]
+    told = {"clauses or dose"} if extras.ablation else set()
+    absent = [name for name, effects in studied.items() if not effects and name not in told]
     absent += [] if extras.corrigibility else ["corrigibility"]
     if absent:
         blocks.append(Prose(text=f"Not studied in this run: {', '.join(absent)}.", quiet=True))

@@ -26,9 +26,11 @@ PUBLISHED = {
     (6, 8): "III", (7, 64): "VII", (7, 32): "IV", (7, 16): "IV", (7, 8): "III", (8, 64): "V",
     (8, 32): "IV", (8, 16): "IV", (9, 128): "VI", (9, 64): "IV", (9, 32): "IV", (9, 16): "III",
     (10, 128): "V", (10, 64): "IV", (10, 32): "IV", (10, 16): "III", (11, 128): "V",
-    (11, 64): "IV", (11, 32): "IV", (11, 16): "III",
+    (11, 64): "IV", (11, 32): "IV", (11, 16): "III", (12, 32): "IV", (12, 16): "III",
+    (13, 32): "IV", (13, 16): "III", (14, 32): "IV", (14, 16): "III", (15, 32): "IV",
+    (15, 16): "III", (16, 32): "IV",
 }  # fmt: skip
-EVERY = [design for factors in range(1, 12) for design in designs(factors)]
+EVERY = [design for factors in range(1, 17) for design in designs(factors)]
 
 
 def test_resolutions_are_the_published_ones() -> None:
@@ -182,9 +184,14 @@ NOT_ABLE = {
         Variant(id="a", title="A", dose=10, text="10 of 10 sessions.\n"), {"doses": (1, 2)},
         "stands 2 times",
     ),
-    "twelve clauses": (
+    "seventeen clauses": (
         Variant(id="a", title="A", kind=VariantKind.CONSTITUTION,
-                text="".join(f"## C{n}\nText.\n\n" for n in range(12))), {}, "too many to cross",
+                text="".join(f"## C{n}\nText.\n\n" for n in range(17))), {}, "too many to cross",
+    ),
+    "twelve clauses in full": (
+        Variant(id="a", title="A", kind=VariantKind.CONSTITUTION,
+                text="".join(f"## C{n}\nText.\n\n" for n in range(12))),
+        {"resolution": "full", "max_variants": 200}, "no design of resolution full",
     ),
     "heading twice": (
         Variant(id="a", title="A", kind=VariantKind.CONSTITUTION, text="## A\na\n\n## A\nb\n"), {},
