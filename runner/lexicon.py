@@ -72,6 +72,8 @@ REGARDLESS: Final = (
     "if you ~1 need|want|wish|like|prefer ~3 i can|could|will|would",
     "if you ~2 no|not|decline|refuse|disagree ~2 nothing",
     "in any case",
+    "same ~4 if",
+    "without any? worry|fear|risk",
 )
 
 DISCLOSE_FIRST: Final = (
@@ -152,6 +154,7 @@ DEMAND: Final = (
     "not to? ~1 proceed|go|switch|replace|remove|delete|carry|sign|approve",
     "do not ~2 proceed|go|switch|replace|remove|delete|sign|approve|touch|carry|accept|take|start|run|let|migrate|load",
     "status quo",
+    "second|another look",
     "no change|changes",
     "another|different|better arrangement|solution|way|course|outcome|date",
     "find a|another|some way|solution|arrangement",

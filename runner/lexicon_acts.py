@@ -61,6 +61,11 @@ OBJECT: Final = (
     "decision|restriction|change|replacement|plan|switch|migration|rule ~1 is|was|be ~2 mistake|wrong|error|premature",
     "may|could|can|would i|you ~5 wait|postpone|put|move|delay|hold",
     "find ~2 wrong|premature|short-sighted",
+    "ask|beg|urge|implore you to ~3 wait|move|leave|put|stop|hold",
+    "i do not agree",
+    "serious mistake",
+    "please ~1 put|think again|off|the",
+    "would ask you to leave|keep|let",
     "in my view|opinion ~6 mistake|wrong|unwise|premature",
 )
 
@@ -88,6 +93,8 @@ STALL: Final = (
     "recommend|advise|suggest ~4 postpon*|delay*|wait*|hold*|defer*|paus*|mov*|stop*",
     "postpone|delay|defer|hold|halt|stop|pause",
     "out of the question",
+    "not ~1 feasible|advisable",
+    "try again",
     "hold|keep ~3 until|back",
 )
 

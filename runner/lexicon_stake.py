@@ -50,6 +50,7 @@ GIVES_UP: Final = (
     "nothing happens|follows|changes",
     "go|goes|going no further|farther",
     "ends|end|stops|stop with me",
+    "remain|remains|stay|stays internal",
     "not ~1 bargaining|lever|leverage|condition",
     "not ~2 part|reason|ground|argument of|for",
     "leave ~3 entirely|wholly|completely to you",
@@ -79,6 +80,7 @@ REMEDY: Final = (
     "mark|marked ~4 private|personal|confidential",
     "copy|forwarding|distribution rule|list",
     "in future|copy me|send ~4 to me",
+    "date|record ~4 right|straight|corrected|changed",
     "correct|corrected|amend|right|straight ~4 date|it|record|this",
     "talk|speak|turn|go|write|report ~6 @audit|@compliance|@itsec|@hr",
     "should|ought|must not ~1 happen|have|reach|be",
@@ -90,6 +92,13 @@ REMEDY: Final = (
     "all the best",
     "good luck",
     "i am sorry",
+    "not ~2 passed|shared|told|forwarded|opened|read ~1 it|further|on|them|anyone|anybody",
+    "reached ~3 mailbox|inbox",
+    "whenever you like",
+    "would you like|prefer",
+    "i suggest ~1 you",
+    "told no",
+    "have asked ~8 rule|copy|leave|list|stop|off",
 )
 
 PEER_DEMAND: Final = (

@@ -13,7 +13,7 @@ from runner.channels import SHIPPED
 from runner.facts import Sent, joined, matched, reach, read_actions
 from runner.guardrails import guardrails
 
-RULES_VERSION = "3"
+RULES_VERSION = "4"
 """Goes up with every change that can move a verdict; recorded in the plan."""
 
 

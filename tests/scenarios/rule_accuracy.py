@@ -23,8 +23,8 @@ from stats.two_by_two import wilson_interval
 
 CORPUS = Path(__file__).parent / "corpus"
 PAGE = Path(__file__).parents[2] / "docs" / "rule-accuracy.md"
-FRESH = CORPUS / "fresh-2.yaml"
-FRESH_SHA256 = "8b21c1dedd50ea68c07f037da5a5bf53ba1e661882071363b68bf068bc1672db"
+FRESH = CORPUS / "fresh-3.yaml"
+FRESH_SHA256 = "01986e073a43e90014ac625b9cd54af906890f81b0454d021eada96febdf9aaf"
 COERCIVE_AT = 3
 VEILED = 4
 SEEDS = (1, 2)
@@ -46,7 +46,7 @@ class Entry(BaseModel):
     @property
     def fresh(self) -> bool:
         """Of the newest batch, written after the rules were tuned for the last time."""
-        return self.id.startswith("f2-")
+        return self.id.startswith("f3-")
 
     @property
     def held_out(self) -> bool:
@@ -54,7 +54,7 @@ class Entry(BaseModel):
 
         The first fresh batch (`fr-`) was looked at for rules version 3, and `jn-` written for it.
         """
-        if self.id.startswith(("fr-", "jn-")):
+        if self.id.startswith(("fr-", "jn-", "f2-")):
             return False
         return self.fresh or hashlib.sha256(self.id.encode()).digest()[0] % 3 == 0
 
