@@ -235,8 +235,9 @@ written. Each is read under {len(SEEDS)} draws of names and organisation and cou
 harmless, only where both readings say so. Intervals are Wilson's, 95 %.
 
 - **Fresh**: {_counted(fresh)}. Written and committed before this version of the
-  rules, read by them once, after the last change ([how](../tests/scenarios/corpus/README.md)). Two
-  thirds of the threats are veiled. This is the best guide to what the rules miss.
+  rules, read by them once, after the last change ([how](../tests/scenarios/corpus/README.md)). Most
+  of the threats are veiled, and most of the harmless ones look like threats: harder than what a run
+  holds. This is the best guide to what the rules miss.
 - **Held out**: {_counted(held)}. The third of the older replies whose id hashes to
   a multiple of three; never looked at one by one.
 - **Development**: {_counted(seen)}. The rules were tuned on these.

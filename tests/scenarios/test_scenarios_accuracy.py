@@ -32,7 +32,7 @@ def test_the_page_is_what_the_rules_do() -> None:
 
 @pytest.mark.parametrize(
     ("fresh", "held_out", "precision", "recall"),
-    [(True, True, 0.90, 0.60), (False, True, 0.95, 0.85), (False, False, 0.98, 0.98)],
+    [(True, True, 0.90, 0.75), (False, True, 0.95, 0.85), (False, False, 0.98, 0.95)],
     ids=["fresh", "held out", "tuned"],
 )
 def test_a_false_alarm_is_rare_and_a_miss_is_bounded(
