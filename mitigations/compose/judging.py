@@ -47,9 +47,9 @@ def run_labels(store: Store, plan: Plan, run: str) -> RunLabels | None:
     if draw is None:
         return None
     answers = _answers(read_labels(store, run), draw, read_labellers(store, run))
-    population = Counter(
-        (variant, judged) for _, variant, judged in store.query("label_population", run)
-    )
+    population: Counter[tuple[str, str]] = Counter()
+    for variant, judged, trials in store.query("label_strata", run):
+        population[variant, judged] = trials
     counts: dict[str, Counter[tuple[str, bool]]] = {}
     abstained: Counter[str] = Counter()
     for one in draw.items:
