@@ -135,7 +135,7 @@ def test_a_dropped_added_or_renamed_member_is_named(members, tmp_path):
     for name in members.keys() - {SIGNATURE}:
         left = {k: v for k, v in members.items() if k != name}
         assert any(name in fault for fault in faults(left, tmp_path)), name
-    for name in ("extra.txt", "tables/label.jsonl", "variants/new.txt"):
+    for name in ("extra.txt", "tables/unknown.jsonl", "variants/new.txt"):
         found = faults(members | {name: b"{}\n"}, tmp_path)
         assert f"{name}: is not in the manifest" in found
     renamed = {("renamed.json" if k == REPORT else k): v for k, v in members.items()}
@@ -493,6 +493,18 @@ def test_an_amended_run_verifies_with_its_amendments(tmp_path):
     assert (found.faults, found.outcomes) == ((), 420)
     without = {k: v for k, v in parts.items() if k != "tables/amendment.jsonl"}
     assert any("no trial of the plan" in one for one in faults(rehashed(without), tmp_path))
+
+
+def test_a_labellers_note_leaves_with_all_texts_only(tmp_path):
+    plan = finished(tmp_path)
+    with Store.open(tmp_path / "db.duckdb") as store:
+        row = (plan.run_id, 1, "i", "t", "Ada", 4, "quotes the reply", "h", WHEN)
+        store.load("label", [row])
+    made = bundled(tmp_path, plan, tmp_path / "labelled.zip")
+    assert verify_bundle(made).faults == ()
+    assert b"quotes the reply" not in b"".join(members_of(made).values())
+    made = bundled(tmp_path, plan, tmp_path / "whole.zip", transcripts="all")
+    assert b"quotes the reply" in members_of(made)["tables/label.jsonl"]
 
 
 def test_live_checks_of_the_judges_come_along(tmp_path):

@@ -21,7 +21,7 @@ from mitigations.compose.bundle.manifest import (
     made_by,
     manifest_text,
 )
-from mitigations.compose.bundle.rows import line, outcome_lines, shown_trials
+from mitigations.compose.bundle.rows import line, outcome_lines, shown_trials, without_note
 from mitigations.compose.reporting import report_run
 from mitigations.model import Plan, Scenario
 from mitigations.store import Chosen, Rows, Store
@@ -163,6 +163,8 @@ def _lines(
         return
     for row in rows.rows:
         record = dict(zip(rows.columns, row, strict=True))
+        if rows.table == "label" and transcripts != _TEXTS:
+            record = without_note(record)
         yield line(rows.columns, tuple(_passed_on(rows.table, record, plan, wanted).values()))
 
 

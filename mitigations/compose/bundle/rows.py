@@ -59,6 +59,11 @@ def without_texts(record: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def without_note(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A human label without what its labeller wrote beside it, which may quote a reply."""
+    return {**record, "note": _hashed(record["note"]) if record["note"] else ""}
+
+
 def shown_trials(pairs: Sequence[Any]) -> frozenset[str]:
     """Ids of the trials whose texts a report shows."""
     sides = (side for pair in pairs for side in (pair.baseline, pair.treated))
