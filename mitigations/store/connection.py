@@ -140,6 +140,7 @@ def _check_version(connection: duckdb.DuckDBPyConnection, path: Path, tables: se
 
 def _ensure_view(connection: duckdb.DuckDBPyConnection) -> None:
     """The outcomes that stand; made again where the table has gained a column."""
-    row = connection.execute(sql("columns")).fetchone()
-    if row is None or row[0] != row[1]:
+    # All of it: a result that is not read to its end keeps the connection from appending.
+    ((made, shown),) = connection.execute(sql("columns")).fetchall()
+    if made != shown:
         connection.execute(sql("outcome_now"))
