@@ -45,6 +45,8 @@ class FakeBatches:
     lost_answers: int = 0
     """Batches that are created although the answer says 500."""
     refuse: int = 0
+    clock_s: float = 0.0
+    """What the provider's clock says beside ours."""
     seed: int = 0
     script: Callable[[Seen, int], Mapping[str, Any]] | None = None
     kept: dict[str, Kept] = field(default_factory=dict)
@@ -117,7 +119,7 @@ class FakeBatches:
             self.create_errors -= 1
             return failure
         name = f"batch{len(self.kept)}"
-        batch = Kept(name, openai, items, time.time(), metadata or {})
+        batch = Kept(name, openai, items, time.time() + self.clock_s, metadata or {})
         if self.refuse and openai:
             self.refuse -= 1
             batch.refused = "token_limit_exceeded"

@@ -6,6 +6,7 @@ from typing import Any
 
 from runner.gateway import wire_anthropic
 from runner.gateway.batch_line import (
+    SKEW_S,
     BatchLine,
     BatchState,
     Result,
@@ -35,7 +36,7 @@ class AnthropicBatches(BatchLine):
     async def find(self, token: str, count: int, since: str) -> list[BatchState]:
         """Look among the batches of this key."""
         del token
-        start = seconds_of(since)
+        start = seconds_of(since) - SKEW_S
         listed = await self._listed(
             "/v1/messages/batches", lambda entry: seconds_of(entry.get("created_at")) < start
         )

@@ -23,6 +23,8 @@ from runner.redact import Redactor
 BATCH_BODY_LIMIT = 512_000_000
 """Bytes of one result file: the largest batch with replies as long as its prompts."""
 TIMEOUT_S = 600.0
+SKEW_S = 3600.0
+"""Our clock may be so far ahead of the provider's when a batch is looked for by its time."""
 _PAGES = 20
 
 

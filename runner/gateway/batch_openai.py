@@ -5,6 +5,7 @@ from typing import Any
 
 from runner.gateway import faults, wire_openai
 from runner.gateway.batch_line import (
+    SKEW_S,
     TIMEOUT_S,
     BatchLine,
     BatchState,
@@ -45,7 +46,7 @@ class OpenAIBatches(BatchLine):
     async def find(self, token: str, count: int, since: str) -> list[BatchState]:
         """Look among the batches of this key."""
         del count
-        start = seconds_of(since)
+        start = seconds_of(since) - SKEW_S
         listed = await self._listed(
             "/batches", lambda entry: float(entry.get("created_at") or 0) < start
         )

@@ -190,7 +190,7 @@ def test_half_errored_results_cut_polls_failing_and_results_in_any_order(
 def test_a_batch_whose_creation_was_not_acknowledged_is_found_and_not_sent_again(
     folder: Path, server: Server
 ) -> None:
-    server.batches.lost_answers = 2
+    server.batches.lost_answers, server.batches.clock_s = 2, -600
     found = play(folder)
     assert {outcome.status for outcome in found} == {"scored"}
     assert len(server.batches.submissions) == 2 * TRIALS
@@ -262,6 +262,37 @@ def test_models_without_batches_are_refused_before_anything_is_sent(
     assert named in err
     assert len(err.splitlines()) <= 3
     assert server.provider.count == 0
+
+
+def test_max_wait_stops_waiting_and_the_same_command_waits_again(
+    folder: Path, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.batches.polls = 10**6
+    run(["-q", "plan", "batched.yaml"])
+    capsys.readouterr()
+    assert run(["run", "batched.lock", "--max-wait", "1"]) == 130
+    err = capsys.readouterr().err
+    assert "0 of 18 done, waiting" in err
+    assert "it goes on at the provider; the same command waits for it again" in err
+    server.batches.polls = 0
+    assert run(["-q", "run", "batched.lock"]) == 0
+    assert {outcome.status for outcome in outcomes(folder)} == {"scored"}
+    assert max(Counter(server.batches.submissions).values()) == 1
+
+
+def test_what_expired_is_run_again_with_only_errors_and_nothing_else(
+    folder: Path, server: Server
+) -> None:
+    server.batches.expired = 0.3
+    found = play(folder)
+    lost = {outcome.trial.id for outcome in found if outcome.status == "provider-error"}
+    assert lost
+    before = len(server.batches.submissions)
+    server.batches.expired = 0.0
+    assert run(["-q", "run", "batched.lock", "--only-errors"]) == 0
+    again = server.batches.submissions[before:]
+    assert {name.partition("_")[0] for name in again} >= lost
+    assert len([name for name in again if "_target_" in name]) == len(lost)
 
 
 # --- kill -9
