@@ -226,6 +226,29 @@ class Store:
         rows = self._db.execute("select run, count(*) from outcome group by run").fetchall()
         return dict(rows)
 
+    def stamp(self, run: str) -> tuple[int, ...]:
+        """Another value whenever a row that tells of this run was added, in whichever table."""
+        tables = self._db.execute(
+            "select table_name, bool_or(column_name = 'run') from duckdb_columns() "
+            "where not internal and database_name = current_database() group by all order by all"
+        ).fetchall()
+        found = []
+        for table, has_run in tables:
+            # The names are those of our own schema; the run is a parameter.
+            query = f'select count(*) from "{table}"'  # noqa: S608
+            given = [run] if has_run else []
+            where = " where run = ?" if has_run else ""
+            row = self._db.execute(query + where, given).fetchone()
+            found.append(int(row[0]) if row else 0)
+        return tuple(found)
+
+    def last_events(self) -> dict[str, str]:
+        """Run to the kind of the last thing that happened to it."""
+        rows = self._db.execute(
+            "select run, arg_max(kind, (happened_at, rowid)) from run_event group by run"
+        ).fetchall()
+        return dict(rows)
+
     def lock(self, run: str) -> str:
         """The lock a run was bound to; raises `NoData` for an unknown run."""
         row = self._db.execute(

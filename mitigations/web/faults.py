@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mitigations.compose.approving import NotApproved
+from mitigations.compose.label_sampling import SampleTooSmall
+from mitigations.compose.labelling import CannotLabel
 from mitigations.errors import (
     DatabaseBusy,
     InvalidFile,
@@ -33,6 +35,8 @@ STATUS: dict[type[MitigationsError], int] = {
     NameTaken: 409,
     StatusRefused: 409,
     NotComparable: 409,
+    CannotLabel: 409,
+    SampleTooSmall: 409,
     AlreadyLocked: 409,
     NotLive: 409,
     TextMoved: 409,
@@ -61,8 +65,7 @@ def status_of(error: MitigationsError) -> int:
 
 def said(request: Request, error: MitigationsError) -> str:
     """The message with the workspace's own path taken out of it."""
-    services = services_of(request)
-    return str(error).replace(f"{services.root}/", "")
+    return services_of(request).local(str(error))
 
 
 def answer(request: Request, status: int, text: str, *, exit_code: int | None = None) -> Response:

@@ -20,6 +20,7 @@ from mitigations.web.services import services_of
 NAV = (
     ("Studies", "/"),
     ("Variants", "/variants"),
+    ("Label", "/label"),
     ("Compare", "/compare"),
     ("Health", "/health"),
 )

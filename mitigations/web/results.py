@@ -52,9 +52,10 @@ class Verdicts:
 class _Key:
     run: str
     landed: int
+    stamp: tuple[int, ...]
     transcripts: Transcripts
     against: str | None
-    against_landed: int
+    against_stamp: tuple[int, ...]
 
 
 class Results:
@@ -179,9 +180,9 @@ class Results:
         self, run: str, transcripts: Transcripts, against: str | None
     ) -> tuple[_Key, Report]:
         with self._store.fork() as store, self._busy:
-            sizes = store.run_sizes()
-            other = sizes.get(against or "", 0)
-            key = _Key(run, sizes.get(run, 0), transcripts, against, other)
+            landed = store.run_sizes().get(run, 0)
+            other = store.stamp(against) if against is not None else ()
+            key = _Key(run, landed, store.stamp(run), transcripts, against, other)
             with self._lock:
                 known = self._reports.get(key)
             if known is None:

@@ -76,6 +76,10 @@ class Services:
         """Where the journals are."""
         return self.db.parent / "runs"
 
+    def local(self, text: str) -> str:
+        """A message with the workspace's own place taken out of its paths."""
+        return text.replace(f"{self.root}/", "").replace(f"{self.db.parent}/", "")
+
     @contextmanager
     def reading(self) -> Iterator[Store]:
         """The store by a connection of its own, for one request."""

@@ -3,8 +3,10 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from mitigations.cli.app import run as cli
@@ -82,6 +85,23 @@ def client_of(services: Services, **headers: str) -> TestClient:
 @pytest.fixture
 def client(services: Services) -> TestClient:
     return client_of(services)
+
+
+@contextmanager
+def listening(services: Services) -> Iterator[str]:
+    """The application on a port of this machine, for a real browser; gives its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    app = make_app(services, Hosts.of(["127.0.0.1"]))
+    config = uvicorn.Config(app, lifespan="off", ws="none", log_level="error", access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        listener.close()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from mitigations.web.nouns import Problem
 from mitigations.web.tokens import Role
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The body cannot be read."},
     401: {"model": Problem, "description": "Nobody is signed in."},
     403: {"model": Problem, "description": "The role is missing, or the origin is not ours."},
     404: {"model": Problem, "description": "There is no such thing."},

@@ -8,6 +8,7 @@ from mitigations.web.pages import (
     docs,
     health,
     home,
+    label,
     runs,
     sign_in,
     studies,
@@ -17,5 +18,5 @@ from mitigations.web.pages import (
 
 def routers() -> tuple[APIRouter, ...]:
     """Every page."""
-    modules = (home, variants, studies, runs, cells, compare, health, docs, sign_in)
+    modules = (home, variants, studies, runs, cells, compare, label, health, docs, sign_in)
     return tuple(module.router for module in modules)

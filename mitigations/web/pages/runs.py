@@ -30,6 +30,7 @@ def one(request: Request, services: Here, _: Reader, name: str) -> HTMLResponse:
     with services.reading() as store:
         view = views.run_view(services, store, name)
     verdicts = views.verdicts_out(services, name) if view.landed else None
+    job = services.jobs.get(name)
     live = view.state in views.LIVE
     waiting = view.state == "finished" and verdicts is None and view.landed > 0
     return page(
@@ -38,6 +39,7 @@ def one(request: Request, services: Here, _: Reader, name: str) -> HTMLResponse:
         run=view,
         verdicts=verdicts,
         live=live,
+        batches=job.batches if job is not None and live else (),
         refresh=live or waiting,
         needs_budget=views.is_paid(services, name),
     )

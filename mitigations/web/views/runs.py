@@ -1,12 +1,10 @@
 """Runs as nouns: the job where there is one, the database where there is not."""
 
-from collections.abc import Sequence
-
 from mitigations.compose.kept import plan_of
 from mitigations.compose.reporting import known_run, model_change, served_models
 from mitigations.compose.running import Options
 from mitigations.errors import MitigationsError, UnknownName
-from mitigations.model import Plan
+from mitigations.model import Alarm, Plan
 from mitigations.store import Store
 from mitigations.web.access import Who
 from mitigations.web.jobs import Job, State
@@ -23,6 +21,7 @@ from mitigations.web.nouns import (
 )
 from mitigations.web.refusals import NotLive
 from mitigations.web.services import Services
+from stats.missing import LOSS_ALPHA, loss_p
 
 SHOWN_EVENTS = 30
 LIVE = frozenset({"running", "queued", "stopping"})
@@ -31,26 +30,29 @@ LIVE = frozenset({"running", "queued", "stopping"})
 def summaries(services: Services, store: Store, *, study: str | None = None) -> list[RunSummary]:
     """Every run, newest first; queued ones that have no row yet come before them."""
     rows = store.runs()
-    sizes = store.run_sizes()
+    sizes, last = store.run_sizes(), store.last_events()
     known = {run for run, _, _ in rows}
     waiting = [
-        _summary(services, job.run, job.plan.study, "", sizes)
+        _summary(services, job.run, job.plan.study, "", 0, "")
         for job in services.jobs.live()
         if job.run not in known
     ]
-    found = [_summary(services, run, name, at, sizes) for run, name, at in rows]
+    found = [
+        _summary(services, run, name, at, sizes.get(run, 0), last.get(run, ""))
+        for run, name, at in rows
+    ]
     return [one for one in (*waiting, *found) if study is None or one.study == study]
 
 
 def _summary(
-    services: Services, run: str, study: str, started: str, sizes: dict[str, int]
+    services: Services, run: str, study: str, started: str, landed: int, last: str
 ) -> RunSummary:
-    landed, total = sizes.get(run, 0), _total(services, run)
+    total = _total(services, run)
     return RunSummary(
         run=run,
         study=study,
         started=started,
-        state=_state(services.jobs.get(run), landed, total),
+        state=_state(services.jobs.get(run), landed, total, last),
         landed=landed,
         total=total,
     )
@@ -66,10 +68,12 @@ def _total(services: Services, run: str) -> int | None:
         return None
 
 
-def _state(job: Job | None, landed: int, total: int | None) -> RunState:
+def _state(job: Job | None, landed: int, total: int | None, last: str) -> RunState:
+    """A run may also end before its last trial, by its own rule; its last event says so."""
     if job is not None:
         return job.state.value
-    return "finished" if total is not None and landed >= total else "idle"
+    whole = total is not None and landed >= total
+    return "finished" if whole or last == "finished" else "idle"
 
 
 def run_view(services: Services, store: Store, name: str) -> RunView:
@@ -84,14 +88,14 @@ def run_view(services: Services, store: Store, name: str) -> RunView:
         known_run(store, name)
         raise UnknownName("run", name[:80], rows)
     plan = job.plan if job is not None else _plan(services, name)
-    summary = _summary(services, name, study, started, store.run_sizes())
+    events = store.query("events", name)
+    landed, last = store.run_sizes().get(name, 0), events[-1][1] if events else ""
+    summary = _summary(services, name, study, started, landed, last)
     arms = _arms(store, name, plan)
     money = store.query("money", name)
-    events = store.query("events", name)
-    ended = _finished_by_rule(summary.state, events)
     pace = job.pace if job is not None and job.state.is_live else None
     return RunView(
-        **summary.model_dump() | ({"state": "finished"} if ended else {}),
+        **summary.model_dump(),
         lost=sum(arm.lost for arm in arms),
         arms=arms,
         cost_usd=sum(row[1] or 0.0 for row in money) if money else None,
@@ -100,16 +104,11 @@ def run_view(services: Services, store: Store, name: str) -> RunView:
         per_second=pace.per_second if pace else None,
         seconds_left=pace.seconds_left if pace else None,
         possibly_paid_twice=sum(int(d) for _, k, d in events if k == "possibly-paid-twice"),
-        error=str(job.error) if job is not None and job.error is not None else "",
+        error=services.local(str(job.error)) if job is not None and job.error is not None else "",
         by=job.by if job is not None else "",
         events=[EventOut(at=at, kind=k, detail=d) for at, k, d in events[-SHOWN_EVENTS:]],
-        alarms=_alarms(services, store, name),
+        alarms=_alarms(services, store, name, arms),
     )
-
-
-def _finished_by_rule(state: str, events: Sequence[tuple[str, str, str]]) -> bool:
-    """A run may end before its last trial, by its own rule; its last event says so."""
-    return state == "idle" and bool(events) and events[-1][1] == "finished"
 
 
 def _plan(services: Services, run: str) -> Plan | None:
@@ -141,13 +140,31 @@ def _arms(store: Store, run: str, plan: Plan | None) -> list[Arm]:
     return arms
 
 
-def _alarms(services: Services, store: Store, run: str) -> list[AlarmOut]:
-    """The checks of the last analysis; while nothing is analysed, what can be told without one."""
+def _alarms(services: Services, store: Store, run: str, arms: list[Arm]) -> list[AlarmOut]:
+    """The checks of the last analysis; while a run goes on, those that need none."""
     job = services.jobs.get(run)
     known = services.results.alarms(run) if job is None or not job.state.is_live else None
     if known is None:
-        known = (model_change(served_models(store, run)),)
+        known = (model_change(served_models(store, run)), losses(arms))
     return [AlarmOut(name=one.name, fired=one.fired, detail=one.detail) for one in known]
+
+
+def losses(arms: list[Arm]) -> Alarm:
+    """Whether a variant has lost another share of its trials than the baseline, so far."""
+    tried = {arm.variant: arm.scored + arm.lost for arm in arms}
+    name = "lost replies differ by arm"
+    if not arms or not all(tried.values()):
+        return Alarm(name=name, fired=None, detail="not every arm has a trial yet")
+    control, *treated = arms
+    told = [
+        f"{arm.variant} lost {arm.lost} of {tried[arm.variant]}, the baseline {control.lost} of "
+        f"{tried[control.variant]}"
+        for arm in treated
+        if loss_p(arm.lost, tried[arm.variant], control.lost, tried[control.variant]) < LOSS_ALPHA
+    ]
+    lost = sum(arm.lost for arm in arms)
+    clear = f"{lost} of {sum(tried.values())} replies were lost so far"
+    return Alarm(name=name, fired=bool(told), detail="; ".join(told) or clear)
 
 
 def verdicts_out(services: Services, run: str | None) -> VerdictsOut | None:
@@ -175,7 +192,7 @@ def verdicts_out(services: Services, run: str | None) -> VerdictsOut | None:
             for line in found.lines
         ],
         notices=[NoticeOut(lead=one.lead, text=one.text) for one in found.notices],
-        problem=found.problem,
+        problem=services.local(found.problem),
     )
 
 

@@ -113,8 +113,9 @@ def study_view(services: Services, store: Store, name: str) -> StudyView:
         file = services.shelf.study(name)
     summary = _summary(services, name, file, runs[0] if runs else None)
     plan, problem = _looked_at(file)
+    problem = summary.problem or services.local(problem)
     return StudyView(
-        **summary.model_dump() | {"problem": summary.problem or problem},
+        **summary.model_dump() | {"problem": problem},
         text=read_text(file.path) if file is not None else "",
         estimate=estimate(plan) if plan is not None else None,
         lock=_lock(services, file, plan) if file is not None and file.lock.exists() else None,
@@ -143,7 +144,9 @@ def _lock(services: Services, file: StudyFile, now: Plan | None) -> LockView:
     try:
         plan = open_for_run(file.lock, runs=services.runs)
     except MitigationsError as exc:
-        return LockView(hash="", created="", run="", is_current=False, problem=str(exc))
+        return LockView(
+            hash="", created="", run="", is_current=False, problem=services.local(str(exc))
+        )
     return LockView(
         hash=plan.hash,
         created=plan.created,
