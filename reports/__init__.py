@@ -13,6 +13,7 @@ from reports.gate import GateCheck, Gated, gate
 from reports.gate_files import gate_markdown, junit
 from reports.parts.against import headline
 from reports.parts.document import notices
+from reports.parts.paths import RunPoint, history
 from reports.parts.verdict import verdict_lines
 from reports.report import (
     Ablated,
@@ -76,6 +77,7 @@ __all__ = [
     "Report",
     "RunComparison",
     "RunInfo",
+    "RunPoint",
     "RunSide",
     "Tipping",
     "Transcripts",
@@ -92,6 +94,7 @@ __all__ = [
     "gate",
     "gate_markdown",
     "headline",
+    "history",
     "junit",
     "model_sentence",
     "notices",

@@ -162,6 +162,8 @@ class PathPoint:
     y: float
     low: float | None = None
     high: float | None = None
+    tone: Tone | None = None
+    """The verdict at this step, drawn as its mark; None: the series' own mark."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +178,10 @@ class Path:
     y_title: str
     band: float | None = None
     detail: Table | None = None
+    boundary: tuple[PathPoint, ...] = ()
+    """Where a path must get to; drawn broken, and named."""
+    log: Literal["", "up", "down"] = ""
+    """A logarithmic axis; `down`: the smallest value stands at the top (p-values)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,23 @@
 """A path over looks, epochs or runs, with the interval that holds at each."""
 
-from reports.blocks import Path
-from reports.figures.theme import BAND, FEWER, INK, MORE, QUIET, Spec, chart
+from typing import Any
+
+from reports.blocks import Path, PathPoint
+from reports.figures.theme import (
+    BAND,
+    COLOURS,
+    FEWER,
+    HOLLOW,
+    INK,
+    MORE,
+    PAPER,
+    QUIET,
+    Spec,
+    chart,
+)
+from reports.figures.theme import (
+    SHAPES as TONES,
+)
 
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4])
 HUES = (FEWER, MORE, INK, QUIET, FEWER)
@@ -29,11 +45,14 @@ def path(figure: Path, *, narrow: bool) -> Spec:
                 },
             }
         )
-    zero = {"field": "zero", "type": "quantitative"}
-    layers.append(
-        {"data": {"values": [{"zero": 0}]}, "mark": {"type": "rule", "color": INK},
-         "encoding": {"y": zero}}
-    )  # fmt: skip
+    if not figure.log:
+        zero = {"field": "zero", "type": "quantitative"}
+        layers.append(
+            {"data": {"values": [{"zero": 0}]}, "mark": {"type": "rule", "color": INK},
+             "encoding": {"y": zero}}
+        )  # fmt: skip
+    if figure.boundary:
+        layers += _boundary(figure, narrow=narrow)
     names = list(dict.fromkeys(point.series for point in figure.points))
     for place, name in enumerate(names):
         layers += _series(figure, name, place, narrow=narrow)
@@ -44,14 +63,12 @@ def path(figure: Path, *, narrow: bool) -> Spec:
 def _series(figure: Path, name: str, place: int, *, narrow: bool) -> list[Spec]:
     colour, dash = HUES[place % len(HUES)], DASHES[place % len(DASHES)]
     values: list[Spec] = [
-        {"x": point.x, "d": point.y, "low": point.low, "high": point.high}
+        {"x": point.x, "d": _kept(point.y, figure), "low": point.low, "high": point.high,
+         **_mark(point, colour, SHAPES[place % len(SHAPES)])}
         for point in figure.points
         if point.series == name
-    ]
-    x = {"field": "x", "type": "quantitative", "title": figure.x_title,
-         "scale": {"nice": False, "zero": False, "padding": 14},
-         "axis": {"grid": False, "tickCount": 6}}  # fmt: skip
-    y = {"field": "d", "type": "quantitative", "title": figure.y_title}
+    ]  # fmt: skip
+    x, y = _x(figure), _y(figure)
     bars = [value for value in values if value["low"] is not None]
     # A nudge per series keeps bars at the same look apart.
     nudge = 4 * place
@@ -66,9 +83,62 @@ def _series(figure: Path, name: str, place: int, *, narrow: bool) -> list[Spec]:
          "mark": {"type": "line", "color": colour, "strokeDash": dash, "xOffset": nudge},
          "encoding": {"x": x, "y": y}},
         {"data": {"values": values},
-         "mark": {"type": "point", "color": colour, "fill": colour, "size": 50, "opacity": 1,
-                  "shape": SHAPES[place % len(SHAPES)], "xOffset": nudge},
-         "encoding": {"x": x, "y": y}},
+         "mark": {"type": "point", "size": 60, "opacity": 1, "strokeWidth": 2, "xOffset": nudge},
+         "encoding": {"x": x, "y": y, "shape": _given("shape"), "fill": _given("fill"),
+                      "stroke": _given("stroke")}},
         {"data": {"values": [{**values[-1], "name": name}]}, "mark": label,
          "encoding": {"x": x, "y": y, "text": {"field": "name", "type": "nominal"}}},
+    ]  # fmt: skip
+
+
+def _x(figure: Path) -> Spec:
+    return {"field": "x", "type": "quantitative", "title": figure.x_title,
+            "scale": {"nice": False, "zero": False, "padding": 14},
+            "axis": {"grid": False, "tickCount": 6}}  # fmt: skip
+
+
+def _y(figure: Path) -> Spec:
+    y: Spec = {"field": "d", "type": "quantitative", "title": figure.y_title}
+    if figure.log:
+        ys = [_kept(point.y, figure) for point in (*figure.points, *figure.boundary)]
+        y["scale"] = {"type": "log", "reverse": figure.log == "down", "zero": False,
+                      "domain": [min(ys) / 2, max(ys) * 2], "nice": False}  # fmt: skip
+        y["axis"] = {"tickCount": 5, "format": "~g"}
+    return y
+
+
+def _kept(value: float, figure: Path) -> float:
+    """What a logarithmic axis can hold: an e-value may be infinite, a p-value nothing."""
+    return min(max(value, 1e-9), 1e9) if figure.log else value
+
+
+def _given(field: str) -> Spec:
+    return {"field": field, "type": "nominal", "scale": None}
+
+
+def _mark(point: PathPoint, colour: str, shape: str) -> Spec:
+    """The series' mark, or that of the verdict at this step."""
+    if point.tone is None:
+        return {"shape": shape, "fill": colour, "stroke": colour}
+    own = COLOURS[point.tone]
+    fill = PAPER if point.tone in HOLLOW else own
+    return {"shape": TONES[point.tone], "fill": fill, "stroke": own}
+
+
+def _boundary(figure: Path, *, narrow: bool) -> list[Spec]:
+    """The broken line that a path must cross, named at its end."""
+    values = [{"x": point.x, "d": _kept(point.y, figure)} for point in figure.boundary]
+    x, y = _x(figure), _y(figure)
+    name: Any = {"type": "text", "color": INK, "fontSize": 12}
+    name |= {"align": "right", "dy": -8} if narrow else {"align": "left", "dx": 12}
+    line = {"type": "line", "color": INK, "strokeDash": [2, 3], "strokeWidth": 2,
+            "interpolate": "linear"}  # fmt: skip
+    encoding = {"x": x, "y": y}
+    label = {"data": {"values": [{**values[-1], "name": "boundary"}]}, "mark": name,
+             "encoding": {**encoding, "text": {"field": "name", "type": "nominal"}}}  # fmt: skip
+    return [
+        {"data": {"values": values}, "mark": line, "encoding": encoding},
+        {"data": {"values": values}, "mark": {"type": "tick", "color": INK, "thickness": 2,
+         "size": 10, "orient": "horizontal"}, "encoding": encoding},
+        label,
     ]  # fmt: skip

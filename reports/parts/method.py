@@ -5,8 +5,6 @@ from reports.blocks import (
     Bullets,
     Code,
     Folded,
-    Path,
-    PathPoint,
     Prose,
     Section,
     Subhead,
@@ -14,6 +12,7 @@ from reports.blocks import (
 )
 from reports.guardrail_words import label
 from reports.parts.confirmation import confirmation_method
+from reports.parts.paths import differences, evidence
 from reports.report import Look, Report
 from reports.words import p_text, plural, points, signed, signed_interval
 
@@ -163,7 +162,9 @@ def _looks(report: Report) -> list[Block]:
         rows=tuple(_look_row(look) for look in looks),
         numeric=frozenset({2, 3, 4, 5}),
     )
-    return [Subhead(text="Looks taken"), *first, _path(looks, report, detail)]
+    above = evidence(looks, kind)
+    figure = differences(looks, kind, band=report.analysis.settings.smallest_change, detail=detail)
+    return [Subhead(text="Looks taken"), *first, *([above] if above else []), figure]
 
 
 def _look_row(look: Look) -> tuple[str, ...]:
@@ -175,32 +176,4 @@ def _look_row(look: Look) -> tuple[str, ...]:
         "—" if look.statistic is None else f"{look.statistic:.3g}",
         "—" if look.boundary is None else f"{look.boundary:.3g}",
         "yes" if look.crossed else "no",
-    )
-
-
-def _path(looks: tuple[Look, ...], report: Report, detail: Table) -> Path:
-    kind = report.extras.looks_kind
-    x_title = {
-        "planned looks": "share of planned trials",
-        "e-process": "epoch",
-        "scheduled runs": "run",
-    }[kind]
-    return Path(
-        title=f"Difference per 100 over {kind}, with the intervals valid at each.",
-        alt="Path of the difference; the table below holds the same numbers.",
-        points=tuple(
-            PathPoint(
-                series=look.variant,
-                x=look.share,
-                y=100 * look.difference,
-                low=100 * look.interval[0] if look.interval else None,
-                high=100 * look.interval[1] if look.interval else None,
-            )
-            for look in looks
-            if look.difference is not None
-        ),
-        x_title=x_title,
-        y_title="change per 100 (below 0: fewer)",
-        band=report.analysis.settings.smallest_change,
-        detail=detail,
     )
