@@ -1,5 +1,6 @@
 """A path over looks, epochs or runs, with the interval that holds at each."""
 
+import math
 from typing import Any
 
 from reports.blocks import Path, PathPoint
@@ -103,7 +104,10 @@ def _y(figure: Path) -> Spec:
         ys = [_kept(point.y, figure) for point in (*figure.points, *figure.boundary)]
         y["scale"] = {"type": "log", "reverse": figure.log == "down", "zero": False,
                       "domain": [min(ys) / 2, max(ys) * 2], "nice": False}  # fmt: skip
-        y["axis"] = {"tickCount": 5, "format": "~g"}
+        low, high = math.floor(math.log10(min(ys))), math.ceil(math.log10(max(ys)))
+        step = 1 + (high - low) // 7
+        y["axis"] = {"values": [10.0**power for power in range(low, high + 1, step)]}
+        y["axis"] |= {"labelExpr": "format(datum.value, '~g')"}
     return y
 
 

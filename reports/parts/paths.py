@@ -18,10 +18,17 @@ _X = {
 }
 
 
+_SPOKEN = {
+    "planned looks": "planned looks",
+    "e-process": "the epochs",
+    "scheduled runs": "the runs",
+}
+
+
 def differences(looks: Sequence[Look], kind: str, *, band: float, detail: Table | None) -> Path:
     """The difference at every look, with the interval that holds at it."""
     return Path(
-        title=f"Difference per 100 over {kind}, with the intervals valid at each.",
+        title=f"Difference per 100 over {_SPOKEN[kind]}, with the intervals valid at each.",
         alt="Path of the difference; the table below holds the same numbers.",
         points=tuple(
             PathPoint(

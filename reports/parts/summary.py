@@ -139,7 +139,7 @@ def _decided(report: Report) -> Section:
     lock = report.plan.hash if report.plan is not None else "none"
     again = (
         f"Run {run}, lock {lock}. The whole report and the evidence bundle let anyone "
-        "recompute every number on this page (`mitigations verify`)."
+        "recompute every number on this page with mitigations verify."
     )
     return _section(
         5, "Who decides", "And how can it be checked?", Prose(text=DECISION),

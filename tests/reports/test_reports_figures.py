@@ -7,10 +7,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from reports import Look, RunPoint, history
 from reports.blocks import Estimate, Forest, Path, PathPoint, Shares
 from reports.figures import draw, specification
 from reports.figures.theme import COLOURS, PALETTE, SHAPES
 from reports.parts import document
+from reports.parts.paths import evidence
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -166,3 +168,52 @@ def test_every_colour_of_a_drawing_has_its_dark_counterpart():
     for figure in (SHARES, forest(row(margin=0.05)), PATH):
         for kind, colour in re.findall(r'(fill|stroke)="(#[0-9a-f]{6})"', draw(figure)):
             assert f'svg [{kind}="{colour}"]' in style
+
+
+def looks(kind):
+    shares = (0.2, 0.4, 1.0) if kind == "planned looks" else (1, 2, 3)
+    return [
+        Look(variant="v2", label=str(share), share=share, difference=-0.1, interval=(-0.3, 0.1),
+             statistic=value, boundary=wall)
+        for share, value, wall in zip(shares, (0.2, 0.0, 1e-4), (5e-6, 0.001, 0.04), strict=True)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["planned looks", "e-process"])
+def test_the_boundary_stands_beside_what_is_held_against_it(kind):
+    figure = evidence(looks(kind), kind)
+    assert [point.y for point in figure.boundary] == [5e-6, 0.001, 0.04]
+    assert figure.log == ("down" if kind == "planned looks" else "up")
+    for narrow in (False, True):
+        drawn = draw(figure, narrow=narrow)
+        assert ">boundary<" in drawn
+        assert "NaN" not in drawn
+
+
+def test_an_infinite_e_value_is_drawn_at_the_edge():
+    path = [replace(look, statistic=float("inf")) for look in looks("e-process")]
+    assert "NaN" not in draw(evidence(path, "e-process"), narrow=False)
+
+
+def test_scheduled_runs_have_no_boundary():
+    assert evidence(looks("scheduled runs"), "scheduled runs") is None
+
+
+def test_the_history_of_a_study_marks_every_run_with_its_verdict(report):
+    comparisons = report.analysis.comparisons[:4]
+    points = [
+        RunPoint(run=f"run-{n}", date=f"2026-0{n}-01", comparison=one,
+                 settings=report.analysis.settings)
+        for n in (1, 2)
+        for one in comparisons
+    ]  # fmt: skip
+    figure = history(points)
+    assert [point.tone for point in figure.points[:4]] == ["good", "good", "neutral", "unsure"]
+    assert [point.x for point in figure.points] == [1] * 4 + [2] * 4
+    assert figure.detail.rows[0][:4] == ("run-1", "2026-01-01", "plain-channel-v2", "reduces")
+    assert figure.detail.rows[0][4] == "120/353"
+    assert "plain-channel-v2" in draw(figure, narrow=False)
+
+
+def test_a_history_without_any_difference_is_no_figure():
+    assert history([]) is None
