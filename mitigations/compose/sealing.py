@@ -159,11 +159,13 @@ def journal_faults(journal: Path, known: tuple[Seal, ...]) -> Iterator[str]:
 
 def alarm(store: Store, runs: Path, plan: Plan, run: str) -> Alarm:
     """Whether the rows a report reads are the rows that were recorded. Seconds for a million."""
-    faults = list(_faults(store, runs / run, plan, run))
+    sealed = _sealed(store, run)
+    # Every text of every row is read for it: once, and only where there is a seal to hold it to.
+    rows = store.query("digest", run)[0] if sealed is not None else (0, "")
+    faults = list(_faults(store, runs / run, plan, run, rows))
     if faults:
         return Alarm(name=ALARM, fired=True, detail="; ".join(faults[:3]))
-    outcomes, _ = store.query("digest", run)[0]
-    sealed = _sealed(store, run)
+    outcomes, _ = rows
     if sealed is None:
         detail = "the run has not been sealed: it is going on, or was killed; run its lock again"
         return Alarm(name=ALARM, fired=None, detail=detail)
@@ -177,7 +179,10 @@ def alarm(store: Store, runs: Path, plan: Plan, run: str) -> Alarm:
     )
 
 
-def _faults(store: Store, folder: Path, plan: Plan, run: str) -> Iterator[str]:
+def _faults(
+    store: Store, folder: Path, plan: Plan, run: str, rows: tuple[int, str]
+) -> Iterator[str]:
+    """What does not agree; `rows` are the number and the digest of the outcomes, if sealed."""
     if plan.run_id != run:
         yield f"the run {run} points at the lock of {plan.run_id}"
     yield from store.version_faults(plan)
@@ -186,7 +191,7 @@ def _faults(store: Store, folder: Path, plan: Plan, run: str) -> Iterator[str]:
     if cells:
         yield f"{cells[0]}" + (f" and {len(cells) - 1} more" if len(cells) > 1 else "")
     sealed = _sealed(store, run)
-    outcomes, digest = store.query("digest", run)[0]
+    outcomes, digest = rows
     try:
         known = seals(folder, plan.hash)
     except (PlanChanged, InvalidFile) as exc:
