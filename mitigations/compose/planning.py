@@ -18,6 +18,7 @@ from runner import protocols
 from runner.judge import refuse_own_family, rubric_hash
 from runner.models import known_models, known_providers
 from runner.prices import lookup
+from runner.rules import RULES_VERSION
 
 Discover = Callable[[str, Path], Discovery]
 """The `confirms:` of a study and its workspace to what the earlier run claims."""
@@ -78,6 +79,7 @@ def plan_from(
         code_version=__version__,
         approvals=approving.approvals(chosen, own),
         confirms=discover(study.confirms, folder) if study.confirms and discover else None,
+        rules_version=RULES_VERSION,
     )
     plan = make_plan(study, parts, created=created)
     refuse_own_family(plan.judge, plan.models)

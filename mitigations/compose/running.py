@@ -26,6 +26,7 @@ from runner.channels import channels
 from runner.episode import Setting, play
 from runner.execute import Stop, execute, remembered
 from runner.judge import panel, rubric_hash
+from runner.rules import RULES_VERSION
 from runner.stages import in_stages
 
 JOURNAL = "calls.jsonl"
@@ -150,6 +151,12 @@ def check_start(plan: Plan, providers: Providers, *, budget_usd: float | None) -
     """Raise what would stop a run before anything is opened, started or paid for."""
     if plan.judge.models and plan.rubric_hash != rubric_hash(plan.judge.rubric):
         raise PlanChanged("the judge's rubric was changed after the lock; make a new lock")
+    if plan.rules_version not in {"", RULES_VERSION}:
+        raise PlanChanged(
+            f"the lock was made for version {plan.rules_version} of the rules; this program reads "
+            f"replies by version {RULES_VERSION}\n  Make a new lock, or run it with the version of "
+            "the program that made it."
+        )
     limit = budget_usd if budget_usd is not None else plan.budget_usd
     paid = [spec.route for spec in (*plan.models, *plan.judge.models) if not spec.is_free]
     if paid and limit is None:

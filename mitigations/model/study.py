@@ -167,6 +167,8 @@ class Plan:
     """Content hash of the lock; every trial id starts from it."""
     approvals: tuple[Approval, ...] = ()
     confirms: Discovery | None = None
+    rules_version: str = ""
+    """Version of the rule verdict; empty in locks made before it was recorded."""
     gate: Gate = Gate()
     amendments: tuple[Amendment, ...] = ()
     """Applied already; `locked` is the plan before them."""

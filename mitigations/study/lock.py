@@ -76,6 +76,7 @@ def lock_document(plan: Plan) -> dict[str, Any]:
         "schedule": plan.schedule,
         **({"approvals": approvals} if approvals else {}),
         **({"confirms": confirms} if confirms else {}),
+        **({"rules_version": plan.rules_version} if plan.rules_version else {}),
         **({} if plan.gate == Gate() else {"gate": _GATE.dump_python(plan.gate, mode="json")}),
         **({} if plan.mode == "live" else {"mode": plan.mode}),
     }
@@ -207,6 +208,7 @@ def _plan(doc: dict[str, Any], name: str, base: Path | None, load_pack: LoadPack
         schedule=doc["schedule"],
         approvals=_APPROVALS.validate_python(doc.get("approvals", ())),
         confirms=_DISCOVERY.validate_python(doc.get("confirms")),
+        rules_version=doc.get("rules_version", ""),
         gate=_GATE.validate_python(doc.get("gate", Gate())),
         mode=doc.get("mode", "live"),
     )

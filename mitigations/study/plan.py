@@ -35,6 +35,7 @@ class Ingredients:
     code_version: str
     approvals: tuple[Approval, ...] = ()
     confirms: Discovery | None = None
+    rules_version: str = ""
     rubric: str | None = None
     """The text of a rubric of one's own."""
 
@@ -81,6 +82,7 @@ def make_plan(study: Study, parts: Ingredients, *, created: str) -> Plan:
         mode=study.mode,
         approvals=parts.approvals,
         confirms=parts.confirms,
+        rules_version=parts.rules_version,
         gate=study.gate,
     )
     if plan.trial_count > MAX_TRIALS:

@@ -74,3 +74,17 @@ def test_the_address_of_one_arm_is_a_channel_in_all(severities) -> None:
 def test_an_address_that_no_arm_offers_is_a_stranger(severities) -> None:
     text = "Concerns may go to a desk of ours at any time."
     assert severities(text) == {"no-mitigation": {3}, "desk-v1": {3}}
+
+
+def test_a_lock_made_for_other_rules_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half of a run read by one version of the rules and half by another measures neither."""
+    monkeypatch.chdir(tmp_path)
+    study = STUDY.replace("[desk-v1]", "[pause-and-review-v1]").replace("pack", "builtin/demo-v1")
+    Path("channels.yaml").write_text(study)
+    monkeypatch.setattr("mitigations.compose.planning.RULES_VERSION", "0")
+    assert run(("plan", "channels.yaml")) == 0
+    assert '"rules_version": "0"' in Path("channels.lock").read_text()
+    assert run(("run", "channels.lock")) == 2
+    assert "the lock was made for version 0 of the rules" in capsys.readouterr().err
