@@ -31,6 +31,20 @@ def test_only_the_baseline_is_empty() -> None:
     assert library()["no-mitigation"].is_baseline
 
 
+def test_every_idea_has_a_neutral_text_of_its_kind_place_and_length() -> None:
+    """An effect could otherwise be one of length alone; texts of one length share a placebo."""
+    texts = [v for v in library().values() if v.text]
+    placebos = [v for v in texts if "placebo" in v.tags]
+    for idea in texts:
+        size = tokens(idea.text)
+        assert [
+            p.id
+            for p in placebos
+            if (p.kind, p.placement) == (idea.kind, idea.placement)
+            and abs(tokens(p.text) - size) <= 0.1 * size
+        ], (idea.id, size)
+
+
 def test_every_placebo_matches_a_variant_of_its_kind_and_length() -> None:
     placebos = [v for v in library().values() if "placebo" in v.tags]
     assert len(placebos) >= 5
