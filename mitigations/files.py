@@ -155,9 +155,29 @@ def _problem(fault: Any, where: Where) -> str:
 
 
 def _fix(fault: Any, model: type[BaseModel]) -> str:
-    if fault["type"] != "extra_forbidden" or len(fault["loc"]) != 1:
-        return ""
-    return "Known keys: " + ", ".join(sorted(model.model_fields)) + "."
+    kind, bounds = fault["type"], fault.get("ctx", {})
+    if kind == "extra_forbidden":
+        if len(fault["loc"]) != 1:
+            return "Remove it, or look up its spelling in docs/commands.md."
+        return "Known keys: " + ", ".join(sorted(model.model_fields)) + "."
+    return _FIXES.get(kind) or _bounds(bounds)
+
+
+_FIXES = {
+    "string_pattern_mismatch": (
+        "Use 1 to 64 of a-z, 0-9, - and _, starting with a letter or digit."
+    ),
+    "int_parsing": "Write a whole number, such as 10.",
+    "int_from_float": "Write a whole number, such as 10.",
+    "float_parsing": "Write a number, such as 0.05.",
+    "bool_parsing": "Write true or false.",
+}
+
+
+def _bounds(bounds: Mapping[str, Any]) -> str:
+    words = {"gt": "above", "ge": "of at least", "lt": "below", "le": "of at most"}
+    found = [f"{word} {bounds[name]:g}" for name, word in words.items() if name in bounds]
+    return f"Write a number {' and '.join(found)}." if found else ""
 
 
 def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:

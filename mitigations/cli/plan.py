@@ -83,6 +83,7 @@ def plan(  # noqa: PLR0913 - one argument per flag of the command
     known, unread = pilot.pilots_in(here.db, made)
     labelled = judging.labels_of_judge(here.db, made)
     estimate = estimating.estimate(made, known, unread=unread, labelled=labelled)
+    estimating.refuse_small_budget(made, estimate, study)
     write_lock(made, target)
     if here.json:
         document = estimating.as_json(made, estimate, lock=str(target))

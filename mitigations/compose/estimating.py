@@ -3,12 +3,15 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from mitigations.compose.batching import at_prices_of_its_mode
 from mitigations.compose.judging import useful_labels
 from mitigations.compose.pilot import Pilot, headroom_notes
 from mitigations.compose.running import default_concurrency
+from mitigations.errors import InvalidFile
+from mitigations.files import read_text
 from mitigations.model import ModelSpec, Plan
 from runner.budget import input_bound, worst_case_of
 from runner.caching import cache_eligibility, sentences
@@ -106,6 +109,22 @@ def estimate(
             *_warnings(plan, cells, most),
             *_label_warning(plan, labelled),
         ),
+    )
+
+
+def refuse_small_budget(plan: Plan, found: Estimate, path: Path) -> None:
+    """Raise `InvalidFile` where the budget does not pay for one epoch: nothing is compared."""
+    budget = plan.budget_usd
+    if budget is None or budget >= found.usd_typical / plan.repeats:
+        return
+    lines_ = read_text(path).splitlines()
+    at = next((n for n, line in enumerate(lines_, 1) if line.startswith("budget_usd")), None)
+    raise InvalidFile(
+        path,
+        f"budget_usd: ${budget:g} does not pay for one epoch, about "
+        f"${found.usd_typical / plan.repeats:.2f}: no arm could be compared",
+        fix="Give a larger budget, or fewer variants, scenarios or models.",
+        line=at,
     )
 
 

@@ -1,6 +1,7 @@
 """Study file -> plan: load what its names refer to, fill in protocols and prices, freeze."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,8 @@ import variants
 from mitigations import __version__
 from mitigations.compose import approving
 from mitigations.compose.rubrics import read_rubric
-from mitigations.errors import InvalidFile, UnknownName
+from mitigations.errors import InvalidFile, MitigationsError, UnknownName
+from mitigations.files import read_text
 from mitigations.model import Discovery, ModelSpec, Plan, Scenario, Study
 from mitigations.providers import FILE_NAME, Providers, read_providers, with_endpoint
 from mitigations.scenarios import load_pack
@@ -43,7 +45,19 @@ def plan_study(
         repeats=repeats or study.repeats,
         budget_usd=study.budget_usd if budget_usd is None else budget_usd,
     )
-    return plan_from(study, folder=workspace_of(path), created=created, discover=discover)
+    try:
+        return plan_from(study, folder=workspace_of(path), created=created, discover=discover)
+    except (variants.SameTreatment, UnknownName) as exc:
+        raise _placed(path, exc) from exc
+
+
+def _placed(path: Path, exc: MitigationsError) -> InvalidFile:
+    """The same fault with the line of the study that first names what it is about."""
+    problem, _, fix = str(exc).partition("\n  ")
+    named = re.search(r"'([^']+)'", problem)
+    lines = read_text(path).splitlines()
+    at = next((n for n, line in enumerate(lines, 1) if named and named[1] in line), None)
+    return InvalidFile(path, problem, fix=fix or "Correct the name, or add the file.", line=at)
 
 
 def workspace_of(path: Path) -> Path:
