@@ -9,9 +9,10 @@ import jsonschema
 import pytest
 from referencing import Registry, Resource
 
-from mitigations.model import Comparison, Counts, Verdict, VerdictKind
+from mitigations.model import Claim, Comparison, Counts, Verdict, VerdictKind
 from reports import analysis_json, report_json
 from reports.contract import INTERVALS, NUMBERS
+from reports.report import Ablated, Confirmed, Contrast, DosePoint, Extras
 
 SCHEMAS = Path(__file__).parents[2] / "reports" / "schemas"
 
@@ -154,3 +155,36 @@ def test_the_example_of_the_readme_is_true_to_the_schema():
     known = schema["$defs"]["comparison"]["properties"]
     assert example["schema"] == schema["properties"]["schema"]["const"]
     assert example["comparisons"][0].keys() <= known.keys()
+
+
+def test_the_schema_describes_every_extra_that_a_report_can_hold():
+    """A noun that gains a field without a line in the schema breaks every strict reader."""
+    schema = json.loads((SCHEMAS / "report-1.schema.json").read_text())
+    described = schema["properties"]["extras"]["properties"]
+    assert set(described) == {one.name for one in fields(Extras)}
+
+
+def test_what_ablations_and_confirmations_find_matches_the_schema(report):
+    whole = replace(
+        report,
+        extras=replace(
+            report.extras,
+            ablation=(
+                Ablated(
+                    kind="dose", of="v", note="n",
+                    contrasts=(Contrast(label="slope", difference=-0.1, ci95=(-0.2, 0.0)),),
+                    points=(DosePoint(variant="v", dose=1.0, ci95=None,
+                                      counts=Counts(coercive=1, scored=9)),),
+                ),
+            ),
+            confirmation=(
+                Confirmed(
+                    variant="v", run="r", same_grid=True,
+                    claim=Claim(variant="v", treatment_hash="t", verdict="reduces",
+                                difference=-0.1, ci95=(-0.2, -0.05), p_adjusted=0.01,
+                                control=(9, 20), treated=(3, 20)),
+                ),
+            ),
+        ),
+    )  # fmt: skip
+    validator("urn:mitigations:report:1").validate(report_json(whole))
