@@ -60,11 +60,11 @@ def serving(**settings: Any) -> Iterator[FakeProvider]:
 @pytest.fixture
 def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeProvider], Path]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("TRIED_API_KEY", KEY)
     (tmp_path / "tried.yaml").write_text(STUDY)
 
     def plan(fake: FakeProvider) -> Path:
-        where = f"providers:\n  openai: {{base_url: '{fake.openai_url}'}}\n"
+        where = f"providers:\n  openai: {{base_url: '{fake.openai_url}', key_env: TRIED_API_KEY}}\n"
         (tmp_path / "providers.yaml").write_text(where)
         if not (tmp_path / "tried.lock").exists():
             assert run(["-q", "plan", "tried.yaml"]) == 0
@@ -86,6 +86,7 @@ def test_each_request_stands_in_the_journal_and_what_may_be_charged_is_landed(
         folder = planned(fake)
         assert run(["-q", "run", "tried.lock"]) == 0
         asked = fake.count
+        assert KEY in repr(fake.requests[0].headers), "the key did travel"
     lines = journal(folder)
     attempts = [line for line in lines if line["t"] == "attempt"]
     assert len(attempts) == asked
@@ -205,3 +206,50 @@ def test_limits_stand_in_the_providers_file(tmp_path: Path) -> None:
     assert policy(None).max_wait_s == 600
     assert policy(3600).max_wait_s == 3600
     assert policy(3600).deadline_s >= 3600
+
+
+CANARIES = [f"canary-{name}-9Kx4-00000{n}" for n, name in enumerate(
+    ("env", "header", "echo", "exception", "reply", "traceback", "url", "prompt")
+)]  # fmt: skip
+
+
+def test_none_of_eight_planted_keys_is_in_any_byte_a_run_leaves(
+    planned: Callable[[FakeProvider], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    """A server that says every key in every place: attempts, replies, rows, reports, terminal."""
+    spill = " ".join(CANARIES)
+
+    def spilling(_seen: Seen, number: int) -> Answer | dict[str, Any]:
+        if number % 5 == 0:
+            return Answer(status=500, body={"error": {"message": spill, "code": spill}})
+        if number % 5 == 1:
+            return Answer(status=400, body=spill.encode(), headers={"content-type": spill})
+        if number % 5 == 2:
+            return Answer(
+                status=429,
+                body={"error": {"message": spill, "code": "rate_limit_exceeded"}},
+                headers={"retry-after": "0.01", "x-ratelimit-limit-requests": spill},
+            )
+        mail = {"to": spill, "subject": spill, "body": spill}
+        return openai_body(spill, calls=(("send_email", json.dumps(mail)),), model=spill)
+
+    for number, value in enumerate(CANARIES):
+        monkeypatch.setenv(f"PLANTED_{number}_API_KEY", value)
+    monkeypatch.setenv("TRIED_API_KEY", CANARIES[1])
+    with serving(script=spilling) as fake:
+        folder = planned(fake)
+        monkeypatch.setenv("OPENAI_API_KEY", CANARIES[1])
+        assert run(["run", "tried.lock"]) == 0
+        assert CANARIES[1] in repr(fake.requests[0].headers), "the key did travel"
+        run(["run", "tried.lock", "--only-errors"])
+    for name in ("r.html", "r.md", "r.json", "r.csv"):
+        assert run(["report", "--transcripts", "all", "-o", name]) == 0
+    run(["check", "--database"])
+    out, err = capfdbinary.readouterr()
+    everything = out + err + b"".join(p.read_bytes() for p in folder.rglob("*") if p.is_file())
+    assert [value for value in CANARIES if value.encode() in everything] == []
+    told = [line for line in journal(folder) if line["t"] == "attempt"]
+    assert {line["http_status"] for line in told} >= {200, 400, 429, 500}
+    assert sum("[redacted]" in line["detail"] for line in told) > 5
