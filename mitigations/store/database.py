@@ -96,6 +96,7 @@ class Store:
                 self._append("run", [(run, plan.hash, plan.study, at)])
             self._append("variant_version", list(self._new_variants(plan, at)))
             self._append("scenario_version", list(self._new_scenarios(plan)))
+            self._append("variant_event", list(self._new_approvals(plan)))
             if not self._exists("pack_version", "pack_hash", plan.pack_hash):
                 self._append("pack_version", [(plan.pack_hash, carried_text(plan))])
         return run
@@ -118,6 +119,14 @@ class Store:
                     variant.text,
                     at,
                 )
+
+    def _new_approvals(self, plan: Plan) -> Iterator[tuple[Any, ...]]:
+        """What the lock recorded of its texts' status: a copy, nothing decides by it."""
+        known = set(self._db.execute("select * exclude (note) from variant_event").fetchall())
+        for one in plan.approvals:
+            event = (one.variant, one.text_hash, one.status, one.by, one.at)
+            if event not in known:
+                yield (*event, "")
 
     def _new_scenarios(self, plan: Plan) -> Iterator[tuple[Any, ...]]:
         known = {row[0] for row in self._db.execute("select hash from scenario_version").fetchall()}

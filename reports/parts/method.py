@@ -101,6 +101,10 @@ def _plan(report: Report) -> list[Block]:
             else []
         ),
         ("Seed", str(settings.seed)),
+        *(
+            (f"Status of {one.variant}", f"{one.status} by {one.by} on {one.at[:10]}")
+            for one in plan.approvals
+        ),
     ]
     table = Table(caption="What the lock fixed.", columns=("Item", "Value"), rows=tuple(rows))
     departures = report.run.amendments if report.run is not None else ()

@@ -78,6 +78,9 @@ def test_an_approval_is_recorded_shown_and_locked(cli: Cli) -> None:
         "approved",
         "Cleo",
     )
+    cli("run", "s.lock")
+    cli("report", "-o", "r.md")
+    assert "approved by Cleo on" in Path("r.md").read_text()
     code, out, _ = cli("check", "our-channel-v1")
     assert code == 0
     assert out.index("proposed by Ben") < out.rindex("approved by Cleo")
