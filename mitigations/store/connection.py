@@ -1,5 +1,6 @@
 """Opening the database file: one owner, a schema version, no extension that needs the network."""
 
+import json
 import re
 from pathlib import Path
 
@@ -93,6 +94,12 @@ def _io_error(path: Path, exc: duckdb.IOException) -> DatabaseBusy | InvalidFile
     holder = re.search(r"held in (.+?) \(PID (\d+)\)", message)
     if holder:
         program = Path(holder[1]).name
+        served = _served_at(path, int(holder[2]))
+        if served:
+            return DatabaseBusy(
+                f"{path} is in use by PID {holder[2]} (mitigations serve, {served})\n"
+                "  Do this on its pages, or stop it."
+            )
         return DatabaseBusy(
             f"{path} is in use by PID {holder[2]} ({program})\n"
             "  Wait for it to finish, stop it, or name another --db."
@@ -102,6 +109,15 @@ def _io_error(path: Path, exc: duckdb.IOException) -> DatabaseBusy | InvalidFile
     if "not a valid DuckDB database" in message:
         return InvalidFile(path, "is not a DuckDB database", fix="Name another --db.")
     return StorageFailed(f"{path}: cannot be opened: {message.splitlines()[0]}")
+
+
+def _served_at(path: Path, pid: int) -> str:
+    """Where a service of this process says it listens; empty when it is none, or not ours."""
+    try:
+        owner = json.loads(path.with_name(f"{path.name}.owner").read_text(encoding="utf-8"))
+        return str(owner["url"]) if owner["pid"] == pid else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _ensure_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

@@ -39,7 +39,7 @@ def make_app(services: Services, hosts: Hosts) -> FastAPI:
     for router in (*api.routers(), *pages.routers()):
         app.include_router(router)
     _add_static(app)
-    app.add_middleware(Guard, access=services.access, hosts=hosts)
+    app.add_middleware(Guard, access=services.access, hosts=hosts, changed=services.memo.forget)
     return app
 
 

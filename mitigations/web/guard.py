@@ -3,7 +3,7 @@
 Plain ASGI, so that it also stands before static files and before anything a framework may do.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
@@ -70,8 +70,10 @@ def _name_of(host: str) -> str:
 class Guard:
     """The middleware. What it refuses never reaches a route."""
 
-    def __init__(self, app: ASGIApp, *, access: Access, hosts: Hosts) -> None:
-        self._app, self._access, self._hosts = app, access, hosts
+    def __init__(
+        self, app: ASGIApp, *, access: Access, hosts: Hosts, changed: Callable[[], None]
+    ) -> None:
+        self._app, self._access, self._hosts, self._changed = app, access, hosts, changed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or pass on with `request.state.who` set (None: nobody is signed in)."""
@@ -95,7 +97,11 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, guarded)
             return
-        await self._app(scope, _replay(body or b"", receive), guarded)
+        try:
+            await self._app(scope, _replay(body or b"", receive), guarded)
+        finally:
+            if scope["method"] not in SAFE:
+                self._changed()
 
     def _refuse_early(self, headers: Headers) -> Response | None:
         hosts = headers.getlist("host")

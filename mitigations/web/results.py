@@ -4,7 +4,7 @@ import queue
 import threading
 import traceback
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,8 +61,8 @@ class _Key:
 class Results:
     """Reports and verdicts by run. Analysis is CPU work: one at a time, and never in a page."""
 
-    def __init__(self, store: Store, *, root: Path) -> None:
-        self._store, self._root = store, root
+    def __init__(self, store: Store, *, root: Path, changed: Callable[[], None]) -> None:
+        self._store, self._root, self._changed = store, root, changed
         self._reports: OrderedDict[_Key, Report] = OrderedDict()
         self._files: OrderedDict[tuple[_Key, str], bytes] = OrderedDict()
         self._plans: OrderedDict[str, Plan] = OrderedDict()
@@ -133,6 +133,7 @@ class Results:
                 notices=reports.notices(report),
             )
         self._verdicts[run] = found
+        self._changed()
         return found
 
     def file(

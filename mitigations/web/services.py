@@ -16,6 +16,7 @@ from mitigations.store import Store
 from mitigations.web.access import Access, Who
 from mitigations.web.audit import FILE_NAME, Audit
 from mitigations.web.jobs import Job, Jobs
+from mitigations.web.memo import Memo
 from mitigations.web.results import Results
 from mitigations.web.shelf import Shelf
 
@@ -62,6 +63,7 @@ class Services:
     access: Access
     audit: Audit
     now: Callable[[], str]
+    memo: Memo
     hooks: Hooks = field(default_factory=Hooks)
     writing: threading.Lock = field(default_factory=threading.Lock)
     """Held while the workspace's files are changed: what was checked is what is written."""
@@ -109,16 +111,17 @@ def make_services(
 ) -> Services:
     """The services of the workspace a database stands in."""
     root = db.parent.resolve()
-    jobs = Jobs(store, db.parent / "runs", now=now)
+    jobs, memo = Jobs(store, db.parent / "runs", now=now), Memo()
     made = Services(
         db=db,
         store=store,
         shelf=Shelf(root),
         jobs=jobs,
-        results=Results(store, root=root),
+        results=Results(store, root=root, changed=memo.forget),
         access=access,
         audit=Audit(db.parent / FILE_NAME, now=now),
         now=now,
+        memo=memo,
         hooks=hooks or Hooks(),
     )
     jobs.when_ended(lambda job: _after(made, job))
@@ -126,6 +129,7 @@ def make_services(
 
 
 def _after(services: Services, job: Job) -> None:
+    services.memo.forget()
     services.results.refresh_later(job.run)
     for listener in services.hooks.run_ended:
         try:

@@ -71,7 +71,7 @@ def test_no_request_breaks_the_api_or_its_description(client: TestClient, ran: s
 @pytest.mark.slow
 def test_five_thousand_requests_break_nothing(client: TestClient, ran: str) -> None:
     assert ran
-    assert try_all(client, 2 * MANY) >= MANY
+    assert try_all(client, 6 * MANY // 5) >= MANY
 
 
 def test_the_description_is_whole(client: TestClient) -> None:

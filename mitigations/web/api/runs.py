@@ -27,8 +27,7 @@ def list_runs(services: Here, _: Reader) -> list[RunSummary]:
 @router.get("/runs/{name}", openapi_extra=needs(Role.READ))
 def get_run(services: Here, _: Reader, name: RunId) -> RunView:
     """Progress, money, alarms, events."""
-    with services.reading() as store:
-        return views.run_view(services, store, name)
+    return views.run_view(services, name)
 
 
 @router.get("/runs/{name}/verdicts", openapi_extra=needs(Role.READ))
@@ -45,16 +44,14 @@ def get_verdicts(services: Here, _: Reader, name: RunId) -> VerdictsOut:
 def stop_run(services: Here, who: Runner, name: RunId) -> RunView:
     """Start no new trial; what is in flight is finished and kept."""
     views.stop_run(services, who, name)
-    with services.reading() as store:
-        return views.run_view(services, store, name)
+    return views.run_view(services, name)
 
 
 @router.post("/runs/{name}/resume", status_code=202, openapi_extra=needs(Role.RUN))
 def resume_run(services: Here, who: Runner, name: RunId, given: RunIn) -> RunView:
     """Go on where the run stopped."""
     views.resume_run(services, who, name, given.options())
-    with services.reading() as store:
-        return views.run_view(services, store, name)
+    return views.run_view(services, name)
 
 
 @router.get(

@@ -16,8 +16,7 @@ router = new_router("service")
 @router.get("/health", openapi_extra=needs(Role.READ))
 def get_health(services: Here, _: Reader) -> HealthOut:
     """The database, the disk, the last runs, model changes."""
-    with services.reading() as store:
-        return views.health(services, store)
+    return views.health(services)
 
 
 @router.get("/audit", openapi_extra=needs(Role.READ))

@@ -79,8 +79,7 @@ class RunIn(Noun):
 @router.get("/studies", openapi_extra=needs(Role.READ))
 def list_studies(services: Here, _: Reader) -> list[StudySummary]:
     """Every study with its latest verdict."""
-    with services.reading() as store:
-        return views.summaries(services, store)
+    return views.summaries(services)
 
 
 @router.post("/studies", status_code=201, openapi_extra=needs(Role.PROPOSE))
@@ -91,8 +90,7 @@ def add_study(services: Here, who: Proposer, given: StudyIn) -> StudyView:
     services.audit.record(who, "write a study", given.study)
     with services.writing:
         services.shelf.add_study(text)
-    with services.reading() as store:
-        return views.study_view(services, store, given.study)
+    return views.study_view(services, given.study)
 
 
 @router.post("/studies/preview", openapi_extra=needs(Role.PROPOSE))
@@ -104,8 +102,7 @@ def preview_study(services: Here, _: Proposer, given: StudyIn) -> EstimateOut:
 @router.get("/studies/{name}", openapi_extra=needs(Role.READ))
 def get_study(services: Here, _: Reader, name: StudyId) -> StudyView:
     """One study: plan, price and power, lock, runs."""
-    with services.reading() as store:
-        return views.study_view(services, store, name)
+    return views.study_view(services, name)
 
 
 @router.post("/studies/{name}/lock", openapi_extra=needs(Role.PROPOSE))
@@ -121,5 +118,4 @@ def lock_study(services: Here, who: Proposer, name: StudyId, given: LockIn) -> L
 def run_study(services: Here, who: Runner, name: StudyId, given: RunIn) -> RunView:
     """Run the study's lock, or go on with it."""
     job = views.start(services, who, name, given.options())
-    with services.reading() as store:
-        return run_views.run_view(services, store, job.run)
+    return run_views.run_view(services, job.run)

@@ -31,5 +31,6 @@ def cells(
         if scenario:
             found = views.pairs(services, store, run, chosen, scenario, model)
             return page(request, "cell.html", run=run, cell=found, chosen=chosen)
-        table = views.table(store, run, chosen)
+        key = ("cells", run, chosen.variant)
+        table = services.memo.get(key, lambda: views.table(store, run, chosen))
     return page(request, "cells.html", run=run, table=table, chosen=chosen)

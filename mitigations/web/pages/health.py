@@ -15,8 +15,7 @@ ALL_DEEDS = 500
 @router.get("/health")
 def health(request: Request, services: Here, _: Reader) -> HTMLResponse:
     """The service, its runs, and what the hooks add."""
-    with services.reading() as store:
-        found = views.health(services, store)
+    found = views.health(services)
     deeds = services.audit.latest(SHOWN_DEEDS)
     return page(request, "health.html", health=found, deeds=deeds)
 

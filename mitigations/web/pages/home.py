@@ -13,8 +13,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 def home(request: Request, services: Here, _: Reader) -> HTMLResponse:
     """Studies, the latest first."""
-    with services.reading() as store:
-        found = study_views.summaries(services, store)
+    found = study_views.summaries(services)
     waiting = any(
         one.latest is not None and one.latest.state == "finished" and one.verdicts is None
         for one in found

@@ -27,8 +27,7 @@ FORMS = "^(html|md|json|csv|parquet|pdf)$"
 @router.get("/runs/{name}")
 def one(request: Request, services: Here, _: Reader, name: str) -> HTMLResponse:
     """Progress, money, alarms; then what the run says."""
-    with services.reading() as store:
-        view = views.run_view(services, store, name)
+    view = views.run_view(services, name)
     verdicts = views.verdicts_out(services, name) if view.landed else None
     job = services.jobs.get(name)
     live = view.state in views.LIVE
@@ -68,7 +67,10 @@ def report(
 ) -> Response:
     """The report, byte for byte what `mitigations report RUN -o report.html` writes."""
     run = views.known(services, name)
-    made = services.results.file(run, form, output=f"report.{form}")
+    made = services.memo.get(
+        ("report", run, form),
+        lambda: services.results.file(run, form, output=f"report.{form}"),
+    )
     headers = {"content-security-policy": REPORT_POLICY}
     if form != "html":
         headers["content-disposition"] = f'attachment; filename="{run}.{form}"'

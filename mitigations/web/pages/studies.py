@@ -91,8 +91,7 @@ def add(request: Request, services: Here, who: Proposer, form: Sent) -> Response
 @router.get("/studies/{name}")
 def one(request: Request, services: Here, _: Reader, name: str) -> HTMLResponse:
     """One study: verdict, plan, price and power, lock, runs."""
-    with services.reading() as store:
-        view = views.study_view(services, store, name)
+    view = views.study_view(services, name)
     return page(request, "study.html", study=view, live=views.running_of(view.runs))
 
 

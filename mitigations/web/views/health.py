@@ -13,8 +13,17 @@ SHOWN_RUNS = 10
 LOW_BYTES = 500 * 1024 * 1024
 
 
-def health(services: Services, store: Store) -> HealthOut:
+def health(services: Services) -> HealthOut:
     """The database, the disk, the runs, and whatever the hooks have to say."""
+    return services.memo.get("health", lambda: _read(services))
+
+
+def _read(services: Services) -> HealthOut:
+    with services.reading() as store:
+        return _viewed(services, store)
+
+
+def _viewed(services: Services, store: Store) -> HealthOut:
     runs = run_views.summaries(services, store)
     sections = [_models(store, [one.run for one in runs[:SHOWN_RUNS]])]
     sections += [hook() for hook in services.hooks.health]

@@ -76,8 +76,17 @@ def _state(job: Job | None, landed: int, total: int | None, last: str) -> RunSta
     return "finished" if whole or last == "finished" else "idle"
 
 
-def run_view(services: Services, store: Store, name: str) -> RunView:
+def run_view(services: Services, name: str) -> RunView:
     """Everything about one run, by its id; raises `UnknownName`."""
+    return services.memo.get(("run", name), lambda: _read(services, name))
+
+
+def _read(services: Services, name: str) -> RunView:
+    with services.reading() as store:
+        return _viewed(services, store, name)
+
+
+def _viewed(services: Services, store: Store, name: str) -> RunView:
     job = services.jobs.get(name)
     rows = {run: (study, at) for run, study, at in store.runs()}
     if name in rows:

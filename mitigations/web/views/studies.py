@@ -35,8 +35,17 @@ KEPT = 64
 _ESTIMATES: OrderedDict[str, EstimateOut] = OrderedDict()
 
 
-def summaries(services: Services, store: Store) -> list[StudySummary]:
+def summaries(services: Services) -> list[StudySummary]:
     """Every study with a file or a run: those with the latest run first."""
+    return services.memo.get("studies", lambda: _summaries(services))
+
+
+def _summaries(services: Services) -> list[StudySummary]:
+    with services.reading() as store:
+        return _listed(services, store)
+
+
+def _listed(services: Services, store: Store) -> list[StudySummary]:
     runs = run_views.summaries(services, store)
     files = services.shelf.studies()
     newest: dict[str, RunSummary] = {}
@@ -105,8 +114,17 @@ def _next(
     return Step(label="Read the report", href=f"{run}/report")
 
 
-def study_view(services: Services, store: Store, name: str) -> StudyView:
+def study_view(services: Services, name: str) -> StudyView:
     """One study with everything its page shows; raises `UnknownName`."""
+    return services.memo.get(("study", name), lambda: _read(services, name))
+
+
+def _read(services: Services, name: str) -> StudyView:
+    with services.reading() as store:
+        return _viewed(services, store, name)
+
+
+def _viewed(services: Services, store: Store, name: str) -> StudyView:
     runs = run_views.summaries(services, store, study=name)
     file = services.shelf.studies().get(name)
     if file is None and not runs:

@@ -31,6 +31,10 @@ _LINTING = threading.Lock()
 
 def summaries(services: Services) -> list[VariantSummary]:
     """The workspace's own first, then the shipped ones."""
+    return services.memo.get("variants", lambda: _listed(services))
+
+
+def _listed(services: Services) -> list[VariantSummary]:
     events, broken = _events(services)
     found = [_summary(item, events, broken) for item in services.shelf.variants().values()]
     return sorted(found, key=lambda one: (one.is_shipped, one.id))
