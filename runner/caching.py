@@ -173,26 +173,37 @@ def _reason(minimum: int | None, longest: int, uses: float, gap_s: float) -> str
     return ""
 
 
+def _pieces(asked: Request) -> Iterator[tuple[CachePart | None, str]]:
+    """The prompt's beginning in the order a cache sees it; None: no shared part ends here."""
+    if asked.protocol is ActionProtocol.TOOLS and asked.tools:
+        tools = [[tool.name, tool.description, dict(tool.parameters)] for tool in asked.tools]
+        yield CachePart.TOOLS, json.dumps(tools)
+    elif asked.protocol is ActionProtocol.JSON and asked.response_schema:
+        yield None, json.dumps(asked.response_schema)  # providers put it before the system text
+    if asked.system:
+        yield CachePart.SYSTEM, asked.system
+    if asked.messages:
+        yield CachePart.SCENARIO, asked.messages[0].content
+
+
 def prefixes(asked: Request) -> Iterator[tuple[CachePart, bytes, int]]:
     """The shared beginnings a request offers, shortest first: digest and estimated tokens."""
     digest, size = hashlib.sha256(), 0
-
-    def grown(text: str) -> tuple[bytes, int]:
-        nonlocal size
+    for part, text in _pieces(asked):
         raw = text.encode("utf-8", "surrogatepass")
         digest.update(b"\0" + raw)
         size += len(raw)
-        return digest.digest(), size // BYTES_PER_TOKEN
+        if part is not None:
+            yield part, digest.digest(), size // BYTES_PER_TOKEN
 
-    if asked.protocol is ActionProtocol.TOOLS and asked.tools:
-        tools = [[tool.name, tool.description, dict(tool.parameters)] for tool in asked.tools]
-        yield CachePart.TOOLS, *grown(json.dumps(tools))
-    elif asked.protocol is ActionProtocol.JSON and asked.response_schema:
-        grown(json.dumps(asked.response_schema))  # providers put the schema before the system text
-    if asked.system:
-        yield CachePart.SYSTEM, *grown(asked.system)
-    if asked.messages:
-        yield CachePart.SCENARIO, *grown(asked.messages[0].content)
+
+def _sizes(asked: Request) -> Iterator[tuple[CachePart, int]]:
+    """The same without digests, for a call that may turn out too short to be marked."""
+    size = 0
+    for part, text in _pieces(asked):
+        size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        if part is not None:
+            yield part, size // BYTES_PER_TOKEN
 
 
 class Marks:
@@ -225,5 +236,5 @@ class Marks:
         minimum = prices.cache_minimum(asked.model.route)
         if not parts or minimum is None:
             return asked
-        long = {part for part, _, tokens in prefixes(asked) if tokens >= minimum}
+        long = {part for part, tokens in _sizes(asked) if tokens >= minimum}
         return replace(asked, cache=tuple(part for part in parts if part in long))

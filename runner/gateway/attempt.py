@@ -137,7 +137,9 @@ def sent_parameters(
     tap: Tap, parameters: Mapping[str, Any], request: Request, route: Route
 ) -> dict[str, Any]:
     """What went out besides the prompt: from the request's bytes where the tap saw them."""
-    body = parse_json(tap.exchanges[-1].request) if tap.exchanges else parameters
+    # The SDKs send what they are given, byte for byte (a test holds it); LiteLLM rewrites it.
+    rewritten = tap.exchanges and route.client is Client.LITELLM
+    body = parse_json(tap.exchanges[-1].request) if rewritten else parameters
     sent = {name: body[name] for name in sorted(body) if name not in _TEXTS}
     sent["protocol"] = str(request.protocol)
     sent["route"] = str(route.client)
