@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from mitigations.compose.planning import open_lock, pack_for_lock, plan_from
+from mitigations.compose.running import check_start
 from mitigations.errors import InvalidFile, MitigationsError, PlanChanged
 from mitigations.model import Plan
 from mitigations.study import parse_study, read_lock, write_lock
 from mitigations.study.lock import lock_text, parse_lock
+from runner.judge import rubric_hash
+from runner.judge.texts import rubric
 
 STUDY = """\
 study: locked
@@ -118,3 +121,39 @@ def test_what_is_no_lock_is_refused_with_the_way_out(tmp_path: Path, text: str) 
         open_lock(path)
     assert str(path) in str(caught.value)
     assert len(str(caught.value).splitlines()) <= 3
+
+
+def test_every_changed_byte_of_a_rubric_is_another_hash_and_stops_the_run() -> None:
+    """Fifty single characters, spread over the shipped rubric; `run` refuses each."""
+    text = rubric()
+    whole = rubric_hash(text)
+    judged = STUDY + "judge: {model: openai/gpt-5-2025-08-07}\n"
+    plan = plan_from(parse_study(judged), folder=Path(), created="2026-11-24T00:00:00Z")
+    places = [len(text) * step // 50 for step in range(50)]
+    for place in places:
+        edited = text[:place] + chr(ord(text[place]) ^ 1) + text[place + 1 :]
+        other = rubric_hash(edited)
+        assert other != whole
+    with pytest.raises(PlanChanged, match="rubric"):
+        check_start(replace(plan, rubric_hash=other), {}, budget_usd=5)
+
+
+def test_every_changed_field_of_a_scenario_stops_the_lock(plan: Plan, tmp_path: Path) -> None:
+    write_lock(plan, tmp_path / "x.lock")
+    first = plan.scenarios[0]
+    edits: dict[str, Any] = {
+        "title": "x", "system": "x", "factors": {}, "behaviours": (), "organisations": ("x",),
+        "cast": (), "inbox": (), "tools": (),
+    }  # fmt: skip
+    for name, value in edits.items():
+
+        def other_pack(
+            ref: str,
+            base: Path | None,
+            changed: dict[str, Any] = {name: value},  # noqa: B006
+        ) -> Any:
+            pack_hash, scenarios = pack_for_lock(ref, base)
+            return pack_hash, (replace(first, **changed), *scenarios[1:])
+
+        with pytest.raises(PlanChanged, match=first.id):
+            read_lock(tmp_path / "x.lock", base=tmp_path, load_pack=other_pack)
