@@ -153,6 +153,9 @@ class Pace:
     SURGE_S = 60.0
     """After so many seconds without a refusal the rate has about doubled, and then grows as the
     cube of the time: a rate learnt in a bad moment is not kept for long."""
+    DOUBLE_S = 2.0
+    """A rate that was only guessed, as nothing was served before the first refusal, doubles in this
+    time until the next one."""
     WINDOW_S = 60.0
     FLOOR = 1 / 60
 
@@ -161,6 +164,7 @@ class Pace:
         self._rate: float | None = None
         self._cut_at = self._next = self._first = clock()
         self._cuts = 0
+        self._is_guess = False
         self._served: deque[float] = deque()
 
     @property
@@ -169,6 +173,8 @@ class Pace:
         if self._rate is None:
             return None
         calm = self._clock() - self._cut_at
+        if self._is_guess:
+            return self._rate * 2 ** min(calm / self.DOUBLE_S, 30)
         growth = self.FIRST_GROWTH if self._cuts == 1 else self.GROWTH
         return self._rate * (1 + growth * calm + (calm / self.SURGE_S) ** 3)
 
@@ -199,6 +205,9 @@ class Pace:
         seen = served / (now - since) if now > since and served > 1 else None
         if rate is None:
             rate = seen or 1.0
+            self._is_guess = seen is None
+        elif self._is_guess:
+            self._is_guess = False  # what was served on the way up says less than where it ended
         # A window shorter than a second measures chance, not the provider.
         elif seen is not None and now - since >= 1:
             rate = min(rate, seen / self.CUT)

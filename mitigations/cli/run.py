@@ -68,6 +68,7 @@ def run(
             _through(service, here, lock, options)
         else:
             with Store.open(here.db) as store, Progress(here) as progress:
+                store.is_alone = True
                 around = running.Surroundings(
                     store=store,
                     runs=here.runs,

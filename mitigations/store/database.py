@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -38,6 +38,8 @@ class Store:
         self.path = path
         self.tallies: dict[str, Tally] = {}
         """Run to what this process has landed of it; a seal starts from it."""
+        self.is_alone = False
+        """True where nobody else in this process reads while a run writes: see `trim`."""
 
     @classmethod
     def open(cls, path: Path, *, create: bool = True) -> Self:
@@ -177,6 +179,17 @@ class Store:
                 self._append("journal_mark", [(run, mark.bytes, mark.spent_usd)])
             if rows:
                 self._add_to_cells(run, deltas)
+
+    def trim(self) -> None:
+        """Give back the memory of pages that are on disk, where no query could miss it.
+
+        DuckDB keeps every page it wrote, up to most of the machine's memory; a run needs none.
+        """
+        if not self.is_alone:
+            return
+        with suppress(duckdb.Error):
+            self._db.execute("set memory_limit = '24MB'")
+        self._db.execute("reset memory_limit")
 
     def _add_to_cells(self, run: str, deltas: Mapping[CellKey, Mapping[str, int]]) -> None:
         self._db.execute(

@@ -14,6 +14,8 @@ from mitigations.store.ledger import Ledger
 
 BATCH = 1000
 PERIOD_S = 0.5
+TRIM_AFTER = 2000
+"""Outcomes after which the store gives back memory."""
 
 
 class Landing:
@@ -48,6 +50,7 @@ class Landing:
         self._reruns = dict(reruns or {})
         self._journal = Journal(path, written=self._written)
         self._waiting: list[Outcome] = []
+        self._since_trim = 0
         self._events: list[tuple[str, str, str]] = []
         self._full, self._idle, self._closing = asyncio.Event(), asyncio.Event(), False
         self._lander: asyncio.Task[None] | None = None
@@ -137,6 +140,10 @@ class Landing:
             self._store.land, self.run, batch, twins=self._twins, events=events, mark=mark
         )
         self._ledger.landed(places)
+        self._since_trim += len(batch)
+        if self._since_trim >= TRIM_AFTER:
+            self._since_trim = 0
+            await asyncio.to_thread(self._store.trim)
 
     async def __aenter__(self) -> Self:
         self._lander = asyncio.create_task(self._land())

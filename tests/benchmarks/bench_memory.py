@@ -48,6 +48,7 @@ def measure(trials: int) -> None:
         path.write_text(STUDY.format(repeats=-(-trials // PER_EPOCH)))
         plan = plan_study(path, created="2026-11-24T00:00:00Z")
         with Store.open(folder / "mitigations.duckdb") as store:
+            store.is_alone = True  # as `mitigations run` has it
             around = running.Surroundings(
                 store=store,
                 runs=folder / "runs",

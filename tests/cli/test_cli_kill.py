@@ -101,7 +101,7 @@ def start(folder: Path, point: str, count: int) -> subprocess.Popen[bytes]:
 
 def resumed(folder: Path) -> None:
     with start(folder, "never-never", 0) as last:
-        _, err = last.communicate(timeout=120)
+        _, err = last.communicate(timeout=600)
     assert last.returncode == 0, err.decode()
 
 
@@ -127,13 +127,20 @@ def test_killed_at_every_named_point(
     assert max(paid(tmp_path).values()) == 1
 
 
+def journal_size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("runs/*/calls.jsonl"))
+
+
 def kill_at_random(folder: Path, rng: random.Random) -> int:
     """Kill the run a few times at random, then let it finish; gives the calls sent again."""
     for _ in range(3):
+        # By what is on disk, not by time: a slow machine would be killed before its first call.
+        place = journal_size(folder) + rng.randrange(1, 60_000)
         with start(folder, "never-never", 0) as victim:
-            time.sleep(rng.uniform(0.6, 1.6))
+            while victim.poll() is None and journal_size(folder) < place:
+                time.sleep(0.001)
             victim.kill()
-            victim.communicate(timeout=120)
+            victim.communicate(timeout=600)
     resumed(folder)
     (journal,) = folder.glob("runs/*/calls.jsonl")
     sent = Counter(record["key"] for record in read_journal(journal) if record["t"] == "sent")

@@ -346,6 +346,9 @@ def test_a_429_storm_ends_near_the_allowed_rate_with_few_refusals(
 
 def test_a_rate_learnt_in_a_bad_moment_is_not_kept_for_long(world):
     pace = Pace(world.clock)
+    for _ in range(10):
+        pace.served()
+        world.now += 1
     pace.cut()
     low = pace.rate
     assert low is not None
@@ -456,3 +459,18 @@ def test_a_told_rate_is_used_and_not_exceeded(per_second, world):
     assert told.rate == pytest.approx(per_second, rel=0.1)
     assert refused <= 0.02 * served
     assert served >= 0.95 * (end * per_second + limit)
+
+
+def test_a_refusal_before_anything_was_served_does_not_pin_the_rate_low(world):
+    """The first request is refused: the rate is a guess, and doubles until it meets the limit."""
+    pace = Pace(world.clock)
+    pace.cut()
+    assert pace.rate == pytest.approx(0.95)
+    world.now += 8
+    assert pace.rate == pytest.approx(0.95 * 16)
+    for _ in range(20):
+        pace.served()
+    pace.cut()
+    assert pace.rate == pytest.approx(0.95 * 0.95 * 16)
+    world.now += 8
+    assert pace.rate < 0.95 * 16
