@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -398,6 +400,26 @@ def test_killed_between_the_submission_and_its_id(folder: Path, server: Server) 
 def test_killed_at_every_named_point(folder: Path, server: Server, point: str, count: int) -> None:
     assert run(["-q", "plan", "batched.yaml"]) == 0
     killed_and_resumed(folder, server, point, count)
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_waiting_at_once(folder: Path, server: Server) -> None:
+    """The batch goes on at the provider: there is nothing in flight to finish."""
+    server.batches.polls = 10**6
+    assert run(["-q", "plan", "batched.yaml"]) == 0
+    with start(folder, "never", 0) as victim:
+        for _ in range(1200):
+            time.sleep(0.05)
+            if server.batches.kept and server.batches.asked[-1].startswith("GET"):
+                break
+        victim.send_signal(signal.SIGINT)
+        _, err = victim.communicate(timeout=30)
+    assert victim.returncode == 130, err.decode()
+    assert b"Traceback" not in err
+    server.batches.polls = 0
+    finished(folder)
+    assert len(outcomes(folder)) == TRIALS
+    assert max(Counter(server.batches.submissions).values()) == 1
 
 
 def test_keys_are_in_no_file_of_a_batched_run(folder: Path) -> None:
