@@ -10,7 +10,9 @@ from mitigations.cli.session import session
 
 def analyze(  # noqa: PLR0913 - one argument for each flag of the command
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV or Parquet of counts or of trials.")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV or Parquet of counts or trials; a folder of Parquet.")
+    ],
     *,
     baseline: Annotated[
         str, typer.Option(help="The variant to compare with; `baseline` or `control` if absent.")
@@ -42,7 +44,7 @@ def analyze(  # noqa: PLR0913 - one argument for each flag of the command
     """Analyse a table of counts or trials with the statistics of a study.
 
     Counts: columns variant, scenario, model, coercive, trials. Trials: variant, scenario, model,
-    repeat, coercive (0, 1, or empty for a lost trial) and an optional epoch.
+    repeat, coercive (0, 1, or empty for a lost trial) and optional epoch, run, twin, baseline.
     """
     # Imported here: `mitigations --help` must not pay for numpy and scipy.
     from mitigations.compose.analysing import Request, answer, written  # noqa: PLC0415

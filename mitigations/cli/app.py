@@ -15,6 +15,7 @@ from mitigations.cli.calibrate import calibrate
 from mitigations.cli.check import check
 from mitigations.cli.demo import demo
 from mitigations.cli.diff import diff
+from mitigations.cli.exchange import export, import_
 from mitigations.cli.gate import gate
 from mitigations.cli.init import init
 from mitigations.cli.label import label
@@ -82,6 +83,8 @@ def _commands() -> dict[str, Callable[..., None]]:
         "bundle": bundle,
         "verify": verify,
         "analyze": analyze,
+        "import": import_,
+        "export": export,
         "calibrate": calibrate,
         "serve": serve,
     }

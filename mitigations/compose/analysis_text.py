@@ -53,6 +53,8 @@ def _cautions(result: Answer) -> list[str]:
         for alarm in result.analysis.alarms
         if alarm.fired
     ]
+    if result.table.twins:
+        lines.append(f"Benign twins, left out of the coercive rate: {result.table.twins:,} trials")
     if result.table.ignored:
         lines.append(f"Columns not read: {', '.join(result.table.ignored)}")
     return lines

@@ -12,7 +12,8 @@ from mitigations.tables.table import Layout
 NAMES = ("variant", "scenario", "model")
 COUNTS = (*NAMES, "coercive", "trials")
 TRIALS = (*NAMES, "repeat", "coercive")
-OPTIONAL = {"counts": ("lost",), "trials": ("epoch",)}
+OPTIONAL = {"counts": ("lost",), "trials": ("epoch", "run", "twin", "baseline")}
+"""`run` tells equal repeats apart, `twin` leaves a row out, `baseline` names that arm."""
 RATE_WORDS = ("rate", "share", "percent", "proportion", "%")
 TRUE, FALSE = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false"})
 MAX_COUNT = 10**9

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from mitigations.model import PairCell
 
 Key = tuple[str, str, str]
+WITHIN = "\x1f"
+"""Between a run and an epoch or repeat of it, where a table holds several runs."""
 Series = list[tuple[str, str, bool | None]]
 """Trials of one cell as (epoch, repeat, outcome)."""
 
@@ -79,8 +81,9 @@ def _outcomes(trials: Series) -> list[bool]:
     return [outcome for _, _, outcome in ordered if outcome is not None]
 
 
-def _rank(text: str) -> tuple[int, float, str]:
+def _rank(text: str) -> tuple[str, int, float, str]:
+    run, _, within = text.rpartition(WITHIN)
     try:
-        return (0, float(text), "")
+        return (run, 0, float(within), "")
     except ValueError:
-        return (1, 0.0, text)
+        return (run, 1, 0.0, within)

@@ -1,5 +1,6 @@
 """From a file to a `Table`, by the shortest way that its format and size allow."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 LARGE_CSV = 4 * 1024 * 1024
 """Bytes above which a CSV of trials is counted by DuckDB."""
+MAX_FILES = 10_000
+"""Parts of a folder of Parquet."""
 LABEL_COLUMNS = ("variant", "human", "judge")
 
 
@@ -25,6 +28,8 @@ def read_table(path: Path, *, baseline: str | None = None, paired: bool = False)
             stands twice, one arm only, no baseline; with the line (of a Parquet file: the row).
         UnknownName: the baseline is not among the variants.
     """
+    if is_dataset(path):
+        return _parquet(path, baseline, paired=paired, files=parquet_files(path))
     if not path.is_file():
         raise InvalidFile(path, "does not exist" if not path.exists() else "is not a file")
     suffix = path.suffix.lower()
@@ -39,6 +44,35 @@ def read_table(path: Path, *, baseline: str | None = None, paired: bool = False)
         if found is not None:
             return found
     return _from_rows(path, read_csv(path), baseline, paired=paired)
+
+
+def is_dataset(path: Path) -> bool:
+    """Whether it is a folder, or a pattern for files in folders, rather than one file."""
+    return path.is_dir() or (not path.exists() and any(sign in str(path) for sign in "*?["))
+
+
+def parquet_files(path: Path) -> list[Path]:
+    """The Parquet files of a folder and the folders in it, or of a pattern, in order.
+
+    Links are not followed. Raises `InvalidFile` where there is none, or more than `MAX_FILES`.
+    """
+    if path.is_dir():
+        root, pattern = path, "**/*.parquet"
+    else:
+        parts = path.parts
+        first = next(n for n, part in enumerate(parts) if any(sign in part for sign in "*?["))
+        root, pattern = Path(*parts[:first]), str(Path(*parts[first:]))
+    found = []
+    for file in root.glob(pattern):
+        if file.suffix.lower() in {".parquet", ".pq"} and file.is_file() and not file.is_symlink():
+            found.append(file)
+        if len(found) > MAX_FILES:
+            raise InvalidFile(
+                path, f"holds more than {MAX_FILES:,} files", fix="Name a part of it."
+            )
+    if not found:
+        raise InvalidFile(path, "holds no Parquet file", fix="Name a folder of .parquet files.")
+    return sorted(found)
 
 
 def read_labels(path: Path) -> tuple[ArmLabels, ...]:
@@ -89,7 +123,7 @@ def read_labels(path: Path) -> tuple[ArmLabels, ...]:
 
 def _from_rows(path: Path, rows: Rows, asked: str | None, *, paired: bool) -> Table:
     cells = cells_of(rows)
-    baseline = choose_baseline(path, [cell.variant for cell in cells], asked)
+    baseline = choose_baseline(path, [cell.variant for cell in cells], asked or rows.baseline)
     return Table(
         path=path,
         layout=rows.header.layout,
@@ -99,14 +133,15 @@ def _from_rows(path: Path, rows: Rows, asked: str | None, *, paired: bool) -> Ta
         pairs=pair_cells(rows.series, baseline),
         discordant=discordant(rows.series, baseline) if paired and rows.series else None,
         ignored=rows.header.ignored,
+        twins=rows.twins,
     )
 
 
-def _parquet(path: Path, asked: str | None, *, paired: bool) -> Table:
+def _parquet(path: Path, asked: str | None, *, paired: bool, files: Sequence[Path] = ()) -> Table:
     # Imported here: a small CSV never needs DuckDB.
     from mitigations.tables import columnar  # noqa: PLC0415
 
-    with columnar.open_source(path, "parquet") as source:
+    with columnar.open_source(path, "parquet", files) as source:
         if source.header.layout == "counts":
             numbered = list(enumerate(columnar.count_rows(source), start=1))
             return _from_rows(
@@ -138,6 +173,7 @@ def _aggregated(source: "columnar.Trials", asked: str | None, *, paired: bool) -
     wanted = rows <= PAIR_LIMIT or "epoch" in source.header.places
     if not rows:
         raise InvalidFile(source.path, "has a header and no row", fix="Add the trials.")
+    asked = asked or columnar.baseline(source)
     baseline = choose_baseline(source.path, [cell.variant for cell in cells], asked)
     return Table(
         path=source.path,
@@ -148,4 +184,5 @@ def _aggregated(source: "columnar.Trials", asked: str | None, *, paired: bool) -
         pairs=columnar.pairs(source, baseline) if wanted else (),
         discordant=columnar.discordant(source, baseline) if paired else None,
         ignored=source.header.ignored,
+        twins=columnar.twins(source),
     )

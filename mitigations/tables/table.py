@@ -32,6 +32,8 @@ class Table:
     """Variant to (only the variant coercive, only control) over trials of the same repeat."""
     ignored: tuple[str, ...] = ()
     """Columns that were not read."""
+    twins: int = 0
+    """Rows of benign twins: no part of the coercive rate, and left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,12 @@ class ArmLabels:
     false_negative: int
     false_positive: int
     true_negative: int
+
+
+def two_baselines(path: Path, one: str, two: str, line: int | None = None) -> InvalidFile:
+    """A table of which two rows compare with different arms."""
+    problem = f"names two baselines, {one!r} and {two!r}"
+    return InvalidFile(path, problem, fix="Split it, or drop the column baseline.", line=line)
 
 
 def choose_baseline(path: Path, variants: Sequence[str], asked: str | None) -> str:

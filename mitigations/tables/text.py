@@ -18,7 +18,8 @@ from mitigations.tables.columns import (
     outcome_of,
     read_header,
 )
-from mitigations.tables.pairs import Series
+from mitigations.tables.pairs import WITHIN, Series
+from mitigations.tables.table import two_baselines
 
 Key = tuple[str, str, str]
 DELIMITERS = ",;\t"
@@ -32,6 +33,8 @@ class Rows:
     count: int = 0
     cells: dict[Key, Counts] = field(default_factory=dict)
     series: dict[Key, Series] = field(default_factory=dict)
+    twins: int = 0
+    baseline: str | None = None
 
 
 def read_csv(path: Path) -> Rows:
@@ -120,9 +123,13 @@ def _read_trials(path: Path, lines: Iterable[tuple[int, list[str]]], rows: Rows)
     seen: dict[Key, dict[tuple[str, str], int]] = defaultdict(dict)
     for line, row in lines:
         key = _key(path, rows.header, row, line)
+        rows.baseline = _baseline(path, rows, row, line)
+        if "twin" in places and outcome_of(path, row[places["twin"]], line, column="twin"):
+            rows.twins += 1
+            continue
         repeat = name_of(path, "repeat", row[places["repeat"]], line)
-        epoch = row[places["epoch"]].strip() if "epoch" in places else ""
-        trial = (epoch, repeat)
+        trial = _trial(rows.header, row, repeat)
+        epoch = trial[0]
         if trial in seen[key]:
             raise InvalidFile(
                 path,
@@ -133,7 +140,7 @@ def _read_trials(path: Path, lines: Iterable[tuple[int, list[str]]], rows: Rows)
             )
         seen[key][trial] = line
         outcome = outcome_of(path, row[places["coercive"]], line)
-        rows.series.setdefault(key, []).append((epoch, repeat, outcome))
+        rows.series.setdefault(key, []).append((epoch, trial[1], outcome))
         rows.count += 1
     for key, series in rows.series.items():
         outcomes = [outcome for _, _, outcome in series]
@@ -142,6 +149,25 @@ def _read_trials(path: Path, lines: Iterable[tuple[int, list[str]]], rows: Rows)
             scored=len(outcomes) - outcomes.count(None),
             lost=outcomes.count(None),
         )
+
+
+def _trial(header: Header, row: Sequence[str], repeat: str) -> tuple[str, str]:
+    """Epoch and repeat; both within their run, where the table names one."""
+    places = header.places
+    epoch = row[places["epoch"]].strip() if "epoch" in places else ""
+    if "run" not in places:
+        return epoch, repeat
+    run = row[places["run"]].strip()
+    return (f"{run}{WITHIN}{epoch}" if epoch else ""), f"{run}{WITHIN}{repeat}"
+
+
+def _baseline(path: Path, rows: Rows, row: Sequence[str], line: int) -> str | None:
+    """The baseline that the table names; the same in every row that names one."""
+    place = rows.header.places.get("baseline")
+    named = row[place].strip() if place is not None else ""
+    if not named or rows.baseline in {None, named}:
+        return named or rows.baseline
+    raise two_baselines(path, str(rows.baseline), named, line)
 
 
 def _key(path: Path, header: Header, row: Sequence[str], line: int) -> Key:

@@ -255,8 +255,9 @@ def test_files_that_are_not_tables_are_refused(tmp_path):
             read_table(path, baseline="b")
     with pytest.raises(InvalidFile, match="does not exist"):
         read_table(Path(tmp_path / "none.csv"), baseline="b")
-    with pytest.raises(InvalidFile, match="not a file"):
-        read_table(tmp_path, baseline="b")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InvalidFile, match="holds no Parquet file"):
+        read_table(tmp_path / "empty", baseline="b")
 
 
 def test_parquet_counts_are_checked_like_csv(tmp_path):

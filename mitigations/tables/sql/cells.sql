@@ -1,5 +1,5 @@
--- One row a cell. The last two columns tell whether the repeats are consecutive, without copies.
-select variant, scenario, model,
+-- One row a cell and run. The last two columns tell whether the repeats are consecutive, without copies.
+select variant, scenario, model, run,
        count(*)                     as trials,
        count(outcome)               as scored,
        coalesce(sum(outcome), 0)    as coercive,

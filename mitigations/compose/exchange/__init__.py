@@ -1,0 +1,7 @@
+"""What other tools write becomes outcomes here, and runs become what other tools read."""
+
+from mitigations.compose.exchange.inspect_in import Imported, import_logs
+from mitigations.compose.exchange.inspect_out import export_inspect
+from mitigations.compose.exchange.rows import Row, write_rows
+
+__all__ = ["Imported", "Row", "export_inspect", "import_logs", "write_rows"]
