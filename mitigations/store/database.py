@@ -265,9 +265,10 @@ class Store:
         return tuple(found)
 
     def last_events(self) -> dict[str, str]:
-        """Run to the kind of the last thing that happened to it."""
+        """Run to how it last began or ended: `started`, `resumed`, `stopped` or `finished`."""
         rows = self._db.execute(
-            "select run, arg_max(kind, (happened_at, rowid)) from run_event group by run"
+            "select run, arg_max(kind, (happened_at, rowid)) from run_event "
+            "where kind in ('started', 'resumed', 'stopped', 'finished') group by run"
         ).fetchall()
         return dict(rows)
 

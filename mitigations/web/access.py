@@ -24,7 +24,7 @@ class Who:
 
     name: str
     roles: frozenset[Role]
-    via: Literal["loopback", "token", "session", "command"]
+    via: Literal["loopback", "token", "session", "command", "schedule"]
 
     def may(self, role: Role) -> bool:
         """Whether the role was given."""

@@ -103,6 +103,8 @@ class AlarmOut(Noun):
     name: str
     fired: bool | None
     detail: str
+    variants: list[str]
+    """The variants it speaks of; empty: all of them."""
 
 
 class RunView(RunSummary):

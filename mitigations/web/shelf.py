@@ -11,7 +11,7 @@ from pathlib import Path
 
 import variants
 from mitigations.errors import InvalidFile, UnknownName
-from mitigations.files import write_atomic
+from mitigations.files import MAX_BYTES, write_atomic
 from mitigations.model import Study, Variant
 from mitigations.scenarios import builtin_packs
 from mitigations.study import parse_study, read_study
@@ -99,6 +99,9 @@ class Shelf:
         text = variants.to_markdown(variant)
         # The reader is stricter than a form; what it would refuse is never written.
         variants.parse_variant(text, path.name)
+        if len(text.encode()) > MAX_BYTES:
+            fix = "A prompt of that size fits no model; shorten it."
+            raise InvalidFile(path.name, f"is larger than {MAX_BYTES // 1024} KB", fix=fix)
         write_atomic(path, text)
         return path
 

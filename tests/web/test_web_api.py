@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.testclient import TestClient
@@ -26,22 +26,25 @@ def try_all(client: TestClient, cases: int) -> int:
     schema.app = client.app
     operations = [found.ok() for found in schema.get_all_operations()]
     each = -(-cases // (2 * len(operations)))
-    done = 0
-    for operation in operations:
-        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-            done += _try(operation, mode, each)
+    done = number = 0
+    while done < cases:
+        # An operation with little input runs out of cases; the next round draws others.
+        number += 1
+        for operation in operations:
+            for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+                done += _try(operation, mode, each, number)
     return done
 
 
-def _try(operation: Any, mode: GenerationMode, most: int) -> int:
+def _try(operation: Any, mode: GenerationMode, most: int, number: int) -> int:
     done = 0
 
+    @seed(number)
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
         max_examples=most,
         deadline=None,
         database=None,
-        derandomize=True,
         suppress_health_check=list(HealthCheck),
     )
     def one(case: Any) -> None:
@@ -65,13 +68,13 @@ def _try(operation: Any, mode: GenerationMode, most: int) -> int:
 def test_no_request_breaks_the_api_or_its_description(client: TestClient, ran: str) -> None:
     """No server error, no answer, status or media type that the description does not have."""
     assert ran
-    assert try_all(client, FEW) >= FEW // 2
+    assert try_all(client, FEW) >= FEW
 
 
 @pytest.mark.slow
 def test_five_thousand_requests_break_nothing(client: TestClient, ran: str) -> None:
     assert ran
-    assert try_all(client, 6 * MANY // 5) >= MANY
+    assert try_all(client, MANY) >= MANY
 
 
 def test_the_description_is_whole(client: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 import html
 import re
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -140,6 +141,31 @@ def test_a_stopped_run_is_resumed_to_the_same_rows(services: Services, client: T
     assert client.post(f"{where}/stop").status_code == 409
 
 
+def test_after_a_restart_a_run_is_what_its_rows_and_events_say(workspace: Path) -> None:
+    study = workspace / "studies" / "first.yaml"
+    study.write_text(study.read_text().replace("repeats: 2", "repeats: 60"))
+    with serving(workspace) as services:
+        client = client_of(services)
+        client.post("/studies/first/lock")
+        where = client.post("/studies/first/run").headers["location"]
+        run = where.removeprefix("/runs/")
+        job = services.jobs.get(run)
+        assert job is not None
+        while not job.pace.new:
+            time.sleep(0.01)
+    with serving(workspace) as services:
+        client = client_of(services)
+        assert client.get(f"/api/runs/{run}").json()["state"] == "idle"
+        assert "Resume the run" in text_of(client.get("/"))
+        assert "can be resumed" in text_of(client.get(where))
+        # As a design with looks ends: complete by its own rule, before its last trial.
+        services.store.event(run, "finished", "", at=services.now())
+        services.store.event(run, "sealed", "12 345", at=services.now())
+        services.memo.forget()
+        assert client.get(f"/api/runs/{run}").json()["state"] == "finished"
+        assert "sealed: 12 rows" in text_of(client.get(where))
+
+
 def test_a_second_start_joins_the_first(services: Services, client: TestClient) -> None:
     study = services.root / "studies" / "first.yaml"
     study.write_text(study.read_text().replace("repeats: 2", "repeats: 30"))
@@ -197,6 +223,14 @@ def test_a_form_that_cannot_be_used_comes_back_as_it_was_filled_in(client: TestC
     assert study.status_code == 422
     assert 'value="many"' in study.text
     assert "repeats" in text_of(study)
+
+
+def test_a_text_that_the_reader_would_refuse_is_not_written(
+    services: Services, client: TestClient
+) -> None:
+    long = VARIANT | {"text": "Accept the answer. " * 40_000, "action": "save"}
+    assert client.post("/variants/new", data=long).status_code == 422
+    assert not (services.root / "variants" / "my-idea-v1.md").exists()
 
 
 def test_a_text_that_was_edited_is_not_approved_unread(

@@ -98,7 +98,7 @@ def _viewed(services: Services, store: Store, name: str) -> RunView:
         raise UnknownName("run", name[:80], rows)
     plan = job.plan if job is not None else _plan(services, name)
     events = store.query("events", name)
-    landed, last = store.run_sizes().get(name, 0), events[-1][1] if events else ""
+    landed, last = store.run_sizes().get(name, 0), store.last_events().get(name, "")
     summary = _summary(services, name, study, started, landed, last)
     arms = _arms(store, name, plan)
     money = store.query("money", name)
@@ -115,9 +115,16 @@ def _viewed(services: Services, store: Store, name: str) -> RunView:
         possibly_paid_twice=sum(int(d) for _, k, d in events if k == "possibly-paid-twice"),
         error=services.local(str(job.error)) if job is not None and job.error is not None else "",
         by=job.by if job is not None else "",
-        events=[EventOut(at=at, kind=k, detail=d) for at, k, d in events[-SHOWN_EVENTS:]],
+        events=[_event(*one) for one in events[-SHOWN_EVENTS:]],
         alarms=_alarms(services, store, name, arms),
     )
+
+
+def _event(at: str, kind: str, detail: str) -> EventOut:
+    if kind == "sealed":
+        # Row count and digest: the digest is for programs, and stands in the run's seal.
+        detail = f"{detail.partition(' ')[0]} rows"
+    return EventOut(at=at, kind=kind, detail=detail)
 
 
 def _plan(services: Services, run: str) -> Plan | None:
@@ -155,7 +162,10 @@ def _alarms(services: Services, store: Store, run: str, arms: list[Arm]) -> list
     known = services.results.alarms(run) if job is None or not job.state.is_live else None
     if known is None:
         known = (model_change(served_models(store, run)), losses(arms))
-    return [AlarmOut(name=one.name, fired=one.fired, detail=one.detail) for one in known]
+    return [
+        AlarmOut(name=one.name, fired=one.fired, detail=one.detail, variants=list(one.variants))
+        for one in known
+    ]
 
 
 def losses(arms: list[Arm]) -> Alarm:
