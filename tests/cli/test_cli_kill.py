@@ -143,8 +143,15 @@ def kill_at_random(folder: Path, rng: random.Random) -> int:
             victim.communicate(timeout=600)
     resumed(folder)
     (journal,) = folder.glob("runs/*/calls.jsonl")
-    sent = Counter(record["key"] for record in read_journal(journal) if record["t"] == "sent")
-    return sum(count - 1 for count in sent.values())
+    again, open_calls = 0, set()
+    for record in read_journal(journal):
+        if record["t"] == "sent":
+            # An error that was kept is asked again too, but nothing of it was in flight.
+            again += record["key"] in open_calls
+            open_calls.add(record["key"])
+        elif record["t"] == "reply":
+            open_calls.discard(record["key"])
+    return again
 
 
 def check_random_kills(whole: tuple[Path, list[tuple[Any, ...]]], folder: Path, seed: int) -> int:
@@ -155,7 +162,8 @@ def check_random_kills(whole: tuple[Path, list[tuple[Any, ...]]], folder: Path, 
     assert results(folder) == expected
     assert max(paid(folder).values()) == 1
     assert again <= 3 * CONCURRENCY
-    assert possibly_twice(folder) == again, "each is reported"
+    # Killed once more before it was sent again, a call is reported once more.
+    assert possibly_twice(folder) >= again, "each is reported"
     return again
 
 
