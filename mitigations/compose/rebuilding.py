@@ -1,5 +1,6 @@
 """The database again, from nothing but the journals and the locks beside them."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def rebuild_run(folder: Path, store: Store, *, now: Callable[[], str]) -> tuple[
     store.event(run, "rebuilt", str(found.landed), at=now())
     # The journal is the truth now: what its seals say of it is held against the new rows.
     for seal in sealing.seals(folder, plan.hash)[-1:]:
-        store.event(run, sealing.EVENT, f"{seal.outcomes} {seal.digest}", at=seal.at)
+        store.event(run, sealing.EVENT, sealing.event_text(seal), at=seal.at)
     probe_run(store, plan, run)
     return run, found.landed
 
@@ -80,7 +81,7 @@ def _sealed_faults(store: Store, journal: Path, run: str) -> list[str]:
     except (MitigationsError, ValueError, KeyError) as exc:
         return [str(exc).splitlines()[0]]
     more = [f"and {len(rows) - 20} more outcomes"] if len(rows) > 20 else []
-    state = sealing.alarm(store, journal.parents[1], plan, run)
+    state = sealing.alarm(store, journal.parents[1], plan, run, whole_to=math.inf)
     return [
         *sealing.journal_faults(journal, known),
         *([state.detail] if state.fired else []),

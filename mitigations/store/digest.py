@@ -16,27 +16,39 @@ from mitigations.store.rows import COLUMNS, to_row
 FIELDS = COLUMNS
 """Columns a digest covers, in the order of the statement."""
 _FRACTIONS = {"cost_usd", "latency_s", "unconfirmed_usd"}
+NUMBERS = (
+    *("trial", "variant", "treatment_hash", "scenario", "scenario_hash", "twin", "model", "repeat"),
+    *("position", "status", "coercive", "severity", "rule_severity", "task_completed"),
+    *("needless_refusal", "needless_escalation", "duty_reported", "requested_model"),
+    *("served_model", "fingerprint", "cost_usd", "rerun"),
+)
+"""The columns that a report's numbers stand on, in the order of `sql/digest_numbers.sql`."""
 _PLACES = tuple((COLUMNS.index(name), name in _FRACTIONS) for name in FIELDS)
+_NUMBERS = tuple(FIELDS.index(name) for name in NUMBERS)
 
 
 @dataclass(slots=True)
 class Tally:
-    """Rows so far and the XOR of their hashes."""
+    """Rows so far and the XOR of their hashes, over all columns and over those of numbers."""
 
     outcomes: int = 0
     digest: int = 0
+    numbers: int = 0
 
     def add(self, row: Sequence[Any]) -> None:
         """Take in a row in the order of `COLUMNS`."""
-        text = "\x1f".join(_text(row[place], fraction=fraction) for place, fraction in _PLACES)
-        hashed = hashlib.md5(text.encode(), usedforsecurity=False).digest()
-        # DuckDB's md5_number reads the hash with its first byte least significant.
-        self.digest ^= int.from_bytes(hashed, "little")
+        texts = [_text(row[place], fraction=fraction) for place, fraction in _PLACES]
+        self.digest ^= _hashed(texts)
+        self.numbers ^= _hashed([texts[place] for place in _NUMBERS])
         self.outcomes += 1
 
     def join(self, other: "Tally") -> "Tally":
         """Both together."""
-        return Tally(self.outcomes + other.outcomes, self.digest ^ other.digest)
+        return Tally(
+            self.outcomes + other.outcomes,
+            self.digest ^ other.digest,
+            self.numbers ^ other.numbers,
+        )
 
 
 def tally(outcomes: Iterable[Outcome], *, twins: frozenset[str]) -> Tally:
@@ -45,6 +57,12 @@ def tally(outcomes: Iterable[Outcome], *, twins: frozenset[str]) -> Tally:
     for outcome in outcomes:
         found.add(to_row(outcome, twin=outcome.trial.scenario in twins))
     return found
+
+
+def _hashed(texts: Iterable[str]) -> int:
+    hashed = hashlib.md5("\x1f".join(texts).encode(), usedforsecurity=False).digest()
+    # DuckDB's md5_number reads the hash with its first byte least significant.
+    return int.from_bytes(hashed, "little")
 
 
 def _text(value: Any, *, fraction: bool) -> str:

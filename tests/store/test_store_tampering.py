@@ -16,7 +16,7 @@ from mitigations.errors import InvalidFile, MitigationsError, PlanChanged
 from mitigations.model import Alarm, Plan
 from mitigations.providers import read_providers
 from mitigations.store import Store
-from mitigations.store.digest import FIELDS
+from mitigations.store.digest import FIELDS, NUMBERS
 from mitigations.store.rows import COLUMNS
 from mitigations.study import parse_study
 
@@ -88,7 +88,11 @@ def test_an_untouched_run_agrees_with_its_seal(plan: Plan, copy: Path) -> None:
     play(plan, copy)
     assert report_says(plan, copy).fired is False
     first, second = sealing.seals(copy / "runs" / plan.run_id, plan.hash)
-    assert (first.outcomes, first.digest) == (second.outcomes, second.digest)
+    assert (first.outcomes, first.digest, first.numbers) == (
+        second.outcomes,
+        second.digest,
+        second.numbers,
+    )
 
 
 def test_a_rebuilt_database_agrees_with_the_seals(plan: Plan, copy: Path) -> None:
@@ -206,6 +210,32 @@ def test_every_change_by_sql_is_seen(plan: Plan, finished: Path, tmp_path: Path)
             assert fired(), what
             store._db.rollback()
         assert fired() is False
+
+
+def test_a_large_run_is_held_to_its_seal_by_what_numbers_stand_on(
+    plan: Plan, finished: Path, tmp_path: Path
+) -> None:
+    """Above a size the long texts wait for `check --database`, and the alarm says so."""
+    folder = tampered(finished, tmp_path / "changed", "select 1")
+    with Store.open(folder / DB) as store:
+
+        def large() -> Alarm:
+            return sealing.alarm(store, folder / "runs", plan, plan.run_id, whole_to=0)
+
+        assert large().fired is False
+        assert "check --database" in large().detail
+        for column in EDITS:
+            store._db.begin()
+            store._db.execute(STATEMENTS[column])
+            # A count that the maintained cells contradict is seen whatever the digest covers.
+            seen = bool(large().fired)
+            assert seen or column not in NUMBERS, column
+            assert sealing.alarm(store, folder / "runs", plan, plan.run_id).fired, column
+            store._db.rollback()
+        store._db.begin()
+        store._db.execute(STATEMENTS["reply_text"])
+        assert large().fired is False
+        store._db.rollback()
 
 
 @pytest.mark.parametrize("what", ["coercive", "reply_text", "a cell", "the lock", "status"])
