@@ -174,6 +174,8 @@ class LockView(Noun):
     """The run this lock names."""
     is_current: bool
     """False: the study or something it names has changed since."""
+    changed: list[str]
+    """Which parts of the plan."""
     problem: str
     """Why it cannot be used; empty where it can."""
 

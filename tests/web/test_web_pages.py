@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
+from mitigations.cli.session import now
 from mitigations.compose import approving
 from mitigations.store import Store
 from mitigations.web.services import HealthSection, Services
@@ -206,9 +207,12 @@ def test_a_lock_is_replaced_only_when_that_is_said(services: Services, client: T
     assert lock.read_bytes() == before
     study = services.root / "studies" / "first.yaml"
     study.write_text(study.read_text().replace("repeats: 2", "repeats: 3"))
-    assert "The study has changed since." in text_of(client.get("/studies/first"))
+    assert "The study has changed since (repeats)" in text_of(client.get("/studies/first"))
     assert client.post("/studies/first/lock", data={"replace": "yes"}).status_code == 303
     assert lock.read_bytes() != before
+    approving.propose(
+        "prohibition-short-v1", by="Ana", at=now(), folder=services.shelf.variants_folder
+    )
     assert "has changed since" not in text_of(client.get("/studies/first"))
 
 

@@ -110,7 +110,12 @@ def lock_study(services: Here, who: Proposer, name: StudyId, given: LockIn) -> L
     """Freeze the study as it is now: the preregistration and the run's only input."""
     plan = views.lock_study(services, who, name, replace=given.replace)
     return LockView(
-        hash=plan.hash, created=plan.created, run=plan.run_id, is_current=True, problem=""
+        hash=plan.hash,
+        created=plan.created,
+        run=plan.run_id,
+        is_current=True,
+        changed=[],
+        problem="",
     )
 
 

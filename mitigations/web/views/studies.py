@@ -1,5 +1,6 @@
 """Studies as nouns: the file, its price and power, its lock, its runs, and what to do next."""
 
+import json
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -29,6 +30,7 @@ from mitigations.web.shelf import StudyFile
 from mitigations.web.views import runs as run_views
 
 LIVE = frozenset({"running", "queued", "stopping"})
+NO_PART = frozenset({"hash", "created", "approvals"})
 NEVER = "2000-01-01T00:00:00Z"
 """The date of a plan that is only looked at."""
 KEPT = 64
@@ -163,26 +165,28 @@ def _lock(services: Services, file: StudyFile, now: Plan | None) -> LockView:
         plan = open_for_run(file.lock, runs=services.runs)
     except MitigationsError as exc:
         return LockView(
-            hash="", created="", run="", is_current=False, problem=services.local(str(exc))
+            hash="",
+            created="",
+            run="",
+            is_current=False,
+            changed=[],
+            problem=services.local(str(exc)),
         )
     return LockView(
         hash=plan.hash,
         created=plan.created,
         run=plan.run_id,
-        is_current=now is not None and _same(plan, now),
+        is_current=now is not None and not _changed(plan, now),
+        changed=_changed(plan, now) if now is not None else [],
         problem="",
     )
 
 
-def _same(a: Plan, b: Plan) -> bool:
-    """Equal but for when they were made: the hash and the date are no part of the design."""
-    ignored = ('"hash":', '"created":')
-    lines = (
-        [line for line in lock_text(plan).splitlines() if not line.strip().startswith(ignored)]
-        for plan in (a, b)
-    )
-    first, second = lines
-    return first == second
+def _changed(a: Plan, b: Plan) -> list[str]:
+    """Which parts of two plans differ: when they were made, and who approved since, is no part."""
+    first, second = (json.loads(lock_text(plan)) for plan in (a, b))
+    names = [name for name in {**first, **second} if name not in NO_PART]
+    return [name.replace("_", " ") for name in names if first.get(name) != second.get(name)]
 
 
 def estimate(plan: Plan) -> EstimateOut:
