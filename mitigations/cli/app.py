@@ -23,6 +23,7 @@ from mitigations.cli.new import new
 from mitigations.cli.plan import plan
 from mitigations.cli.report import report
 from mitigations.cli.run import run as run_command
+from mitigations.cli.schedule import schedule
 from mitigations.cli.serve import serve
 from mitigations.cli.session import Session, default_db
 from mitigations.errors import MitigationsError
@@ -92,6 +93,7 @@ def _commands() -> dict[str, Callable[..., None]]:
 
 for _name, _command in _commands().items():
     app.command(name=_name)(_command)
+app.add_typer(schedule, name="schedule")
 
 
 _EVERYWHERE = {"--json": 0, "--quiet": 0, "-q": 0, "--no-color": 0, "--db": 1}

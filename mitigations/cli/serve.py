@@ -48,12 +48,15 @@ def serve(  # noqa: PLR0913 - one argument per flag of the command
 
     # The file first: whoever comes second learns at once who holds it.
     with Store.open(here.db) as store:
+        from mitigations.web.schedules import Scheduler  # noqa: PLC0415
         from mitigations.web.server import Settings, run_service  # noqa: PLC0415
+        from mitigations.web.services import Hooks  # noqa: PLC0415
 
         settings = Settings(
             host=host, port=port, token_file=token_file, allow_hosts=tuple(allow_host or ())
         )
-        run_service(store, settings, now=now, say=lambda text: _say(here, text))
+        hooks = Scheduler().attach(Hooks())
+        run_service(store, settings, now=now, say=lambda text: _say(here, text), hooks=hooks)
 
 
 def _say(here: Session, text: str) -> None:
