@@ -93,7 +93,10 @@ def _commands() -> dict[str, Callable[..., None]]:
 
 for _name, _command in _commands().items():
     app.command(name=_name)(_command)
-app.add_typer(schedule, name="schedule")
+GROUPS = {"schedule": schedule}
+"""Commands with commands of their own."""
+for _name, _group in GROUPS.items():
+    app.add_typer(_group, name=_name)
 
 
 _EVERYWHERE = {"--json": 0, "--quiet": 0, "-q": 0, "--no-color": 0, "--db": 1}
