@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 def report(
     context: typer.Context,
-    run: Annotated[str | None, typer.Argument(help="Run id; the latest by default.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Argument(help="Run id; the latest by default. Or a folder or file of Parquet."),
+    ] = None,
     *,
     output: Annotated[
         Path, typer.Option("--output", "-o", help=".html .md .json .csv .parquet .pdf")
@@ -38,6 +41,9 @@ def report(
     from mitigations.compose.reading import open_reader  # noqa: PLC0415
 
     here, shown = session(context), transcripts_of(transcripts)
+    if run is not None and _is_table(run):
+        _of_table(here, Path(run), output, is_plain=not summary and against is None)
+        return
     service = service_of(here.db)
     if service is not None and summary:
         raise DatabaseBusy(
@@ -70,6 +76,30 @@ def report(
         here.say(reports.sentence(comparison, made.analysis.settings, made.analysis.alarms))
     if made.against is not None and (moved := reports.headline(made.against)):
         here.say(moved)
+    here.say(f"Report: {output}")
+
+
+def _is_table(name: str) -> bool:
+    """Whether this is no run but a folder of Parquet, a pattern of one, or such a file."""
+    path = Path(name)
+    return path.is_dir() or path.suffix in {".parquet", ".pq"} or any(s in name for s in "*?[")
+
+
+def _of_table(here: Session, path: Path, output: Path, *, is_plain: bool) -> None:
+    """A report of anyone's trials: the analysis of `mitigations analyze`, with its defaults."""
+    if not is_plain:
+        wanted = "--against, --summary"
+        raise typer.BadParameter("goes with a run, not with a table", param_hint=wanted)
+    import reports  # noqa: PLC0415 - start-up stays light
+    from mitigations.compose.analysing import Request, answer, written  # noqa: PLC0415
+
+    made = answer(Request(file=path))
+    written(made, output)
+    if here.json:
+        typer.echo(made.json_text)
+        return
+    for comparison in made.analysis.comparisons:
+        here.say(reports.sentence(comparison, made.analysis.settings, made.analysis.alarms))
     here.say(f"Report: {output}")
 
 

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
@@ -23,6 +23,9 @@ from mitigations.store.connection import connect, sql
 from mitigations.store.digest import Tally
 from mitigations.store.ledger import Mark
 from mitigations.store.rows import COLUMNS, CellKey, counted, from_row, to_row
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatchReader
 
 _COLUMNS = ", ".join(COLUMNS)
 
@@ -467,6 +470,13 @@ class Store:
             f"cell {row[0]} {row[1]} {row[2]} {row[4]} disagrees with its outcome rows"
             for row in sorted(set(kept) ^ set(counted_again))
         ]
+
+    @contextmanager
+    def outcome_table(self, run: str, baseline: str) -> "Iterator[RecordBatchReader]":
+        """Batches of the run's trials as a table without texts; see `sql/outcome_table.sql`."""
+        given = {"run": run, "baseline": baseline}
+        with closing(self._db.cursor()) as cursor:
+            yield cursor.sql(sql("outcome_table"), params=given).to_arrow_reader(20_000)
 
     def extract(self, chosen: extract.Chosen) -> Iterator[extract.Rows]:
         """The rows of a run, table by table, as they stand."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mitigations.errors import InvalidFile
 from mitigations.tables.columns import name_of, outcome_of
 from mitigations.tables.pairs import discordant, pair_cells
-from mitigations.tables.table import PAIR_LIMIT, ArmLabels, Table, choose_baseline
+from mitigations.tables.table import EPOCH_PAIR_LIMIT, PAIR_LIMIT, ArmLabels, Table, choose_baseline
 from mitigations.tables.text import Rows, cells_of, csv_rows, read_count_rows, read_csv
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _aggregated(source: "columnar.Trials", asked: str | None, *, paired: bool) -
     from mitigations.tables import columnar  # noqa: PLC0415
 
     cells, rows = columnar.cells(source)
-    wanted = rows <= PAIR_LIMIT or "epoch" in source.header.places
+    wanted = rows <= (EPOCH_PAIR_LIMIT if "epoch" in source.header.places else PAIR_LIMIT)
     if not rows:
         raise InvalidFile(source.path, "has a header and no row", fix="Add the trials.")
     asked = asked or columnar.baseline(source)

@@ -13,6 +13,8 @@ PAIR_LIMIT = 1_000_000
 """Trials up to which pairs are formed unasked: sorting more would take longer than the analysis.
 
 A file that names epochs asks for them."""
+EPOCH_PAIR_LIMIT = 4_000_000
+"""The same for a file that names epochs: ten million took 3 GB."""
 
 Layout = Literal["counts", "trials"]
 

@@ -2,6 +2,15 @@
 
 from mitigations.compose.exchange.inspect_in import Imported, import_logs
 from mitigations.compose.exchange.inspect_out import export_inspect
+from mitigations.compose.exchange.outcomes import export_outcomes, export_parquet
 from mitigations.compose.exchange.rows import Row, write_rows
 
-__all__ = ["Imported", "Row", "export_inspect", "import_logs", "write_rows"]
+__all__ = [
+    "Imported",
+    "Row",
+    "export_inspect",
+    "export_outcomes",
+    "export_parquet",
+    "import_logs",
+    "write_rows",
+]
