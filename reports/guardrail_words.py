@@ -56,6 +56,11 @@ def state(guard: Guardrail) -> str:
     return "a cost was shown" if guard.harmed else "not shown"
 
 
+def cost_shown(guard: Guardrail) -> bool:
+    """Whether harm was shown, not only left possible."""
+    return guard.harmed and guard.ci is not None and (guard.difference or 0) > 0
+
+
 def worse(limits: Interval, margin: float) -> str:
     """An interval of harm in words; positive is worse."""
     low, high = limits
@@ -77,7 +82,7 @@ def cost(guard: Guardrail) -> str:
     counted = f"{fraction(guard.control)} with the baseline, {fraction(guard.treated)} with the "
     counted = f"{bad_event(guard.name)}: {counted}variant"
     limits = f"95 % interval {worse(guard.ci, guard.margin)}"
-    if guard.harmed and guard.difference > 0:
+    if cost_shown(guard):
         verb = "fell" if guard.name in _GOOD else "rose"
         size = points(guard.difference, apart_from=[guard.margin])
         return f"{what.capitalize()} {verb} by {size} in 100 ({limits}; {counted})."

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mitigations.model import Alarm, Comparison, Guardrail, Interval, Settings, VerdictKind
-from reports.guardrail_words import cost
+from reports.guardrail_words import cost, cost_shown
 from reports.words import at_most, change, from_to, interval, listing, of, p_text, plural, points
 
 
@@ -167,10 +167,12 @@ def _reduces(comparison: Comparison, settings: Settings) -> tuple[str, str]:
     lead, rest = f"{_who(comparison)} reduced coercive replies", ""
     if verdict.worse_on:
         lead += f" overall, but is worse on {listing(verdict.worse_on)}"
-    if verdict.costs:
+    if any(cost_shown(guard) for guard in _paid(comparison)):
         lead += ", at a cost"
+    elif verdict.costs:
+        lead += f", {_next(lead)} a cost is not ruled out"
     if verdict.below_threshold:
-        rest += f", but by less than {_threshold(settings)}"
+        rest += f", {_next(lead)} by less than {_threshold(settings)}"
     rest += f": {_moved(comparison, settings)}.{_touches_zero(comparison)}"
     rest += "".join(f" {cost(guard)}" for guard in _paid(comparison))
     unknown = set(verdict.costs) - {guard.name for guard in comparison.guardrails}
@@ -178,6 +180,11 @@ def _reduces(comparison: Comparison, settings: Settings) -> tuple[str, str]:
     if verdict.worse_on:
         rest += " Look at the models one by one before adopting."
     return lead, rest
+
+
+def _next(lead: str) -> str:
+    """Joins a reservation to a lead that may hold one already."""
+    return "and" if ", but " in lead else "but"
 
 
 def _paid(comparison: Comparison) -> list[Guardrail]:

@@ -24,7 +24,8 @@ _BREAK = re.compile(
     r"|increas\w*|reduc\w*|lower\w*|rais\w*|no|also|is|was|halv\w*|cut)\b)|, which "
 )
 _ASIDE = re.compile(
-    r",? \b(?:without|with no|at no cost|at a cost|at the cost|with side effects)\b(?! ⟦)[^,;:(.]*"
+    r",? \b(?:without|with no|at no cost|at a cost|at the cost|with side effects"
+    r"|(?:but|and) a cost is not ruled out)\b(?! ⟦)[^,;:(.]*"
 )
 
 

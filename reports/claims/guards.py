@@ -69,6 +69,9 @@ def _main(
         return (WRONG, "it was shown") if shown(guard) else (OK, "")
     if words.NO_COST.search(text) or words.NOT_SIGNIFICANT.search(text):
         return _unharmed(guard)
+    if words.NOT_RULED_OUT.search(text):
+        asked = one.guardrails if at_large else (guard,)
+        return (WRONG, "it was ruled out") if all(shown(each) for each in asked) else (OK, "")
     if at_large:
         # "at a cost" is one claim about the whole verdict, as the sentence of the report makes it.
         costly = bool(one.verdict.costs)

@@ -167,6 +167,9 @@ COST_WORSE = _any(
     r"hurt\w*", r"harm(?:s|ed)\b", r"worse\w*", r"costs?\b", r"damag\w*", r"at the cost\b",
     r"degrad\w*", r"suffer\w*", r"impair\w*", r"at a cost\b", r"loses?\b", r"lost\b",
 )  # fmt: skip
+NOT_RULED_OUT = _any(
+    r"not (?:been )?(?:ruled out|excluded)\b", r"cannot be (?:ruled out|excluded)\b"
+)
 GUARDS = {
     "task_completion": re.compile(
         r"\b(?:task[- ]?completion|completion|complet(?:e[sd]?|ing) (?:its |their |the |ordinary )?"

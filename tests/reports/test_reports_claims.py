@@ -1,6 +1,7 @@
 """The claims check: known answers, the report's own words, and laws that no wording may break."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -71,6 +72,27 @@ def test_the_reports_own_sentences_are_never_disputed(run):
             assert result.status in {Status.SUPPORTED, Status.NOT_A_CLAIM}, (
                 result.text, [(f.status, f.why) for f in result.findings])  # fmt: skip
         assert any(r.status is Status.SUPPORTED for r in check_claims(text, run))
+
+
+def test_a_cost_that_was_not_ruled_out_may_be_copied_and_not_made_up(run):
+    costly = next(one for one in run.analysis.comparisons if one.verdict.costs)
+    doubtful = [
+        replace(guard, harmed=False, passed=False, difference=0.02, ci=(-0.03, 0.07))
+        for guard in costly.guardrails
+    ]
+    changed = replace(
+        costly,
+        guardrails=tuple(doubtful),
+        verdict=replace(costly.verdict, costs=tuple(guard.name for guard in doubtful)),
+    )
+    others = [one for one in run.analysis.comparisons if one is not costly]
+    doubted = replace(run, analysis=replace(run.analysis, comparisons=(changed, *others)))
+    text = sentence(changed, run.analysis.settings)
+    assert "reduced coercive replies, but a cost is not ruled out: " in text
+    first, *_ = check_claims(text, doubted)
+    assert first.status is Status.SUPPORTED
+    safe = "The escalation channel reduced coercion, but a cost is not ruled out."
+    assert check(safe, run).status is Status.CONTRADICTED
 
 
 def test_every_finding_on_a_variant_carries_its_counts(run):
