@@ -33,6 +33,20 @@ Event = tuple[str, str, str]
 """When (UTC, ISO 8601), what kind, details: something that happened to a run."""
 
 
+NAMED_ONCE = frozenset(
+    {
+        "schema_version",
+        "plan",
+        "variant_version",
+        "variant_event",
+        "scenario_version",
+        "pack_version",
+    }
+)
+"""Tables of names and texts: a row more in them is another run's, and changes nothing said of one.
+"""
+
+
 class Store:
     """The one owner of a database file."""
 
@@ -259,6 +273,8 @@ class Store:
         ).fetchall()
         found = []
         for table, has_run in tables:
+            if table in NAMED_ONCE:
+                continue
             # The names are those of our own schema; the run is a parameter.
             query = f'select count(*) from "{table}"'  # noqa: S608
             given = [run] if has_run else []

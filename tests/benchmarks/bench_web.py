@@ -48,6 +48,9 @@ class Result:
     slowest: Mapping[str, float]
     """p95 by page, in milliseconds."""
     landed_per_s: float
+    cpu_s: float
+    """CPU seconds of the service, its run included: sturdier than wall times."""
+    wall_s: float
     journalled: int
     stored: int
     cell_faults: int
@@ -167,16 +170,19 @@ def _under_way(
         process.start()
         while not job.has_started:
             time.sleep(0.05)
-        before, begin = job.pace.new, time.monotonic()
+        before, begin, used = job.pace.new, time.monotonic(), time.process_time()
         seen = out.get(timeout=seconds + 120)
-        landed = (job.pace.new - before) / (time.monotonic() - begin)
+        cpu, wall = time.process_time() - used, time.monotonic() - begin
+        landed = (job.pace.new - before) / wall
         process.join()
         job.ask_to_stop("the benchmark")
         job.wait(120)
-    return _result(services, live, seen, landed)
+    return _result(services, live, seen, (landed, cpu, wall))
 
 
-def _result(services: Services, live: str, seen: list[Any], landed: float) -> Result:
+def _result(
+    services: Services, live: str, seen: list[Any], spent: tuple[float, float, float]
+) -> Result:
     times = sorted(took for _, took, _ in seen)
     by_page: dict[str, list[float]] = {}
     for path, took, _ in seen:
@@ -191,7 +197,9 @@ def _result(services: Services, live: str, seen: list[Any], landed: float) -> Re
         p95_ms=1000 * _at(times, 0.95),
         worst_ms=1000 * times[-1],
         slowest={path: 1000 * _at(sorted(all_), 0.95) for path, all_ in sorted(by_page.items())},
-        landed_per_s=landed,
+        landed_per_s=spent[0],
+        cpu_s=spent[1],
+        wall_s=spent[2],
         journalled=sum(record["t"] == "outcome" for record in read_journal(journal)),
         stored=stored,
         cell_faults=faults,
