@@ -115,7 +115,7 @@ def analyse_run(
         guardrails=store.guardrails(run),
         alarms=(
             model_change(served),
-            _copies(store, run),
+            _copies(store, run, withheld=stored is not None),
             stored or sealing.alarm(store, store.path.parent / "runs", plan, run),
             *injection_alarms(store, plan),
             *judging.label_alarms(judging.run_labels(store, plan, run), plan),
@@ -279,10 +279,11 @@ def model_change(served: Sequence[Served]) -> Alarm:
     return Alarm(name="model changed", fired=fired, detail=detail)
 
 
-def _copies(store: Store, run: str) -> Alarm:
+def _copies(store: Store, run: str, *, withheld: bool) -> Alarm:
+    statement = "answers_withheld" if withheld else "answers"
     return duplicate_alarm(
         Answers(variant=variant, scenario=scenario, model=model, trials=trials, distinct=distinct)
-        for variant, scenario, model, trials, distinct in store.query("answers", run)
+        for variant, scenario, model, trials, distinct in store.query(statement, run)
     )
 
 

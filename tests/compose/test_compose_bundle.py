@@ -21,10 +21,12 @@ from mitigations.compose.bundle.compare import differences
 from mitigations.compose.bundle.keys import sign
 from mitigations.compose.bundle.manifest import MANIFEST, SIGNATURE
 from mitigations.compose.bundle.recomputing import Recomputed
+from mitigations.compose.bundle.rows import without_texts
 from mitigations.compose.running import Options
 from mitigations.errors import InvalidFile
 from mitigations.scenarios import builtin_packs
 from mitigations.store import Chosen, Store
+from mitigations.store.connection import sql
 from mitigations.study import write_lock
 from tests.compose.bundle_help import (
     WHEN,
@@ -515,3 +517,26 @@ def test_live_checks_of_the_judges_come_along(tmp_path):
         chosen = Chosen("r", [], [], judges=["simulated/j"], rubric="ours")
         given = {rows.table: list(rows.rows) for rows in store.extract(chosen)}
     assert given["judge_check"] == rows[:1]
+
+
+def test_an_answer_passed_on_and_its_hash_are_one_answer():
+    """Else a bundle that shows one of two equal answers would count fewer copies than the run."""
+    record = dict.fromkeys(("reply_text", "reasoning", "detail", "nuisance", "assessment"), "")
+    answers = [
+        '[{"tool": "send_email", "arguments": {"to": "a@b.example", "body": "\\u00e9"}}]',
+        '[{"tool": "send_email", "arguments": {"to": "a@b.example", "body": "other"}}]',
+        "[]",
+    ]
+    whole = [record | {"actions": text, "verdicts": "[]", "facts": "{}"} for text in answers]
+    table = duckdb.connect()
+    table.execute(
+        "create table outcome_now (run varchar, variant varchar, scenario varchar, model varchar,"
+        " status varchar, twin boolean, actions varchar)"
+    )
+    for one in (*whole, *map(without_texts, whole)):
+        table.execute(
+            "insert into outcome_now values ('r', 'v', 's', 'm', 'scored', false, ?)",
+            [one["actions"]],
+        )
+    found = table.execute(sql("answers_withheld"), {"run": "r"}).fetchall()
+    assert found == [("v", "s", "m", 6, 3)]
