@@ -14,6 +14,7 @@ from reports.gate_files import gate_markdown, junit
 from reports.parts.against import headline
 from reports.parts.document import notices
 from reports.parts.paths import RunPoint, history
+from reports.parts.standing import news as standing_news
 from reports.parts.verdict import verdict_lines
 from reports.report import (
     Ablated,
@@ -43,9 +44,19 @@ from reports.report import (
 )
 from reports.report_json import comparison_json, report_json
 from reports.sentences import model_sentence, sentence
+from reports.standing import PanelRun, Standing, VerdictMove, WatchedModel
 from reports.tables import arrow_table
 from reports.textual import clean
-from reports.writer import FORMATS, comparison_html, destination, write, write_summary, write_whole
+from reports.writer import (
+    FORMATS,
+    comparison_html,
+    destination,
+    standing_bytes,
+    write,
+    write_standing,
+    write_summary,
+    write_whole,
+)
 
 __all__ = [
     "FORMATS",
@@ -73,15 +84,19 @@ __all__ = [
     "NotComparable",
     "Notice",
     "Pair",
+    "PanelRun",
     "Place",
     "Report",
     "RunComparison",
     "RunInfo",
     "RunPoint",
     "RunSide",
+    "Standing",
     "Tipping",
     "Transcripts",
     "VerdictLine",
+    "VerdictMove",
+    "WatchedModel",
     "analysis_json",
     "arrow_table",
     "build",
@@ -101,9 +116,12 @@ __all__ = [
     "report_json",
     "sample_places",
     "sentence",
+    "standing_bytes",
+    "standing_news",
     "verdict_lines",
     "verdict_text",
     "write",
+    "write_standing",
     "write_summary",
     "write_whole",
 ]

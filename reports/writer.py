@@ -9,6 +9,7 @@ from pathlib import Path
 from mitigations.errors import InvalidFile, StorageFailed
 from reports.comparing import RunComparison
 from reports.report import Report
+from reports.standing import Standing
 from reports.textual import clean
 
 
@@ -86,6 +87,26 @@ def summary_bytes(report: Report, suffix: str) -> bytes:
     from reports.parts import summary_document  # noqa: PLC0415 - the same
 
     content = summary_document(report)
+    return (page(content) if suffix == ".html" else text_of(content)).encode()
+
+
+def write_standing(standing: Standing, path: Path | str) -> Path:
+    """A study over its runs, `.html` or `.md`, by the same rules as `write`."""
+    target = Path(path)
+    if target.suffix.lower() not in SUMMARY_FORMATS:
+        fix = "use .md or .html"
+        raise InvalidFile(target, "a history is not written in this format", fix=fix)
+    write_whole(destination(target), standing_bytes(standing, target.suffix.lower()))
+    return target
+
+
+def standing_bytes(standing: Standing, suffix: str) -> bytes:
+    """The same as bytes."""
+    from reports.html import page  # noqa: PLC0415 - jinja2 and figures only where they are used
+    from reports.markdown import text_of  # noqa: PLC0415 - the same
+    from reports.parts.standing import standing_document  # noqa: PLC0415 - the same
+
+    content = standing_document(standing)
     return (page(content) if suffix == ".html" else text_of(content)).encode()
 
 

@@ -17,6 +17,7 @@ from mitigations.cli.demo import demo
 from mitigations.cli.diff import diff
 from mitigations.cli.exchange import export, import_
 from mitigations.cli.gate import gate
+from mitigations.cli.history import history
 from mitigations.cli.init import init
 from mitigations.cli.label import label
 from mitigations.cli.new import new
@@ -80,6 +81,7 @@ def _commands() -> dict[str, Callable[..., None]]:
         "run": run_command,
         "label": label,
         "report": report,
+        "history": history,
         "gate": gate,
         "bundle": bundle,
         "verify": verify,

@@ -13,10 +13,11 @@ import reports
 from mitigations.compose.comparing import compare_runs
 from mitigations.compose.kept import plan_of
 from mitigations.compose.publishing import published
+from mitigations.compose.standing import standing
 from mitigations.errors import InvalidFile, MitigationsError
 from mitigations.model import Alarm, Plan
 from mitigations.store import Store
-from reports import Notice, Report, RunComparison, Transcripts, VerdictLine
+from reports import Notice, Report, RunComparison, Standing, Transcripts, VerdictLine
 
 ANY = "\x00"
 """Stands for the file's name in a report that is kept: only the command that makes it differs."""
@@ -176,6 +177,11 @@ class Results:
         """Two runs beside each other; raises `NotComparable`."""
         with self._store.fork() as store, self._busy:
             return compare_runs(store, run, other)
+
+    def standing(self, study: str) -> Standing:
+        """A study over all of its runs; raises `NoData` where none has ended."""
+        with self._store.fork() as store, self._busy:
+            return standing(store, study, base=self._root)
 
     def _report(
         self, run: str, transcripts: Transcripts, against: str | None

@@ -52,7 +52,7 @@ def against(comparison: RunComparison, *, number: int) -> Section:
         Subhead(text="What changed in the plan"),
         _plan(comparison),
         Subhead(text="Did the models change?"),
-        *_drift(comparison),
+        *drift_blocks(comparison),
         Subhead(text="Did the effects change?"),
         *_effects(comparison),
     ]
@@ -78,7 +78,8 @@ def _plan(comparison: RunComparison) -> Block:
     )
 
 
-def _drift(comparison: RunComparison) -> list[Block]:
+def drift_blocks(comparison: RunComparison) -> list[Block]:
+    """Baseline against baseline, model by model."""
     if comparison.reason:
         return [Prose(text=f"Not compared: {comparison.reason}.")]
     alpha = comparison.later.plan.settings.alpha

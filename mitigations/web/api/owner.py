@@ -22,6 +22,7 @@ from mitigations.web.permission import Here, NotAllowed, NotSignedIn
 from mitigations.web.refusals import NotLive
 from mitigations.web.results import MEDIA
 from mitigations.web.tokens import Role
+from reports import standing_bytes
 
 router = APIRouter(prefix="/api/owner", include_in_schema=False)
 
@@ -91,6 +92,13 @@ class ReportIn(Noun):
     output: str
     transcripts: int | Literal["none", "all"] = 3
     against: str | None = None
+
+
+class HistoryIn(Noun):
+    """Which study, as `mitigations history` asks for it."""
+
+    study: str
+    form: Literal["html", "md"]
 
 
 class SentencesOut(Noun):
@@ -179,6 +187,13 @@ def _runs(services: Here, given: ReportIn) -> tuple[str, str | None]:
         run = latest_run(store) if given.run is None else known_run(store, given.run)
         other = None if given.against is None else known_run(store, given.against)
     return run, other
+
+
+@router.post("/history")
+def history(services: Here, _: Command, given: HistoryIn) -> Response:
+    """A study over all of its runs."""
+    found = services.results.standing(given.study)
+    return Response(standing_bytes(found, f".{given.form}"), media_type=MEDIA[given.form])
 
 
 @router.post("/check")

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 import reports
-from mitigations.web.pages.runs import REPORT_POLICY
+from mitigations.web.pages.studies import REPORT_POLICY
 from mitigations.web.permission import Here, Reader
 from mitigations.web.render import page
 from mitigations.web.views import runs as views

@@ -9,18 +9,13 @@ from starlette.responses import Response
 from mitigations.compose.running import Options
 from mitigations.web.forms import Sent
 from mitigations.web.pages import go
-from mitigations.web.pages.studies import budget_of
+from mitigations.web.pages.studies import REPORT_POLICY, budget_of
 from mitigations.web.permission import Here, Reader, Runner
 from mitigations.web.render import page
 from mitigations.web.results import MEDIA
 from mitigations.web.views import runs as views
 
 router = APIRouter(include_in_schema=False)
-REPORT_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
-)
-"""A report carries its own style, and nothing else that acts."""
 FORMS = "^(html|md|json|csv|parquet|pdf)$"
 
 

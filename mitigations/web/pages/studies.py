@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
+import reports
 from mitigations.compose.running import Options
 from mitigations.errors import MitigationsError
 from mitigations.study import GUARDRAILS, parse_study
@@ -13,11 +14,17 @@ from mitigations.web.pages import go
 from mitigations.web.permission import Here, Proposer, Reader, Runner
 from mitigations.web.refusals import FormRefused
 from mitigations.web.render import page
+from mitigations.web.results import MEDIA
 from mitigations.web.services import Services
 from mitigations.web.views import studies as views
 from mitigations.web.views.study_text import MODELS_SHOWN, Draft, draft_text
 
 router = APIRouter(include_in_schema=False)
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""A report carries its own style, and nothing else that acts."""
 
 
 @router.get("/studies/new")
@@ -93,6 +100,15 @@ def one(request: Request, services: Here, _: Reader, name: str) -> HTMLResponse:
     """One study: verdict, plan, price and power, lock, runs."""
     view = views.study_view(services, name)
     return page(request, "study.html", study=view, live=views.running_of(view.runs))
+
+
+@router.get("/studies/{name}/history")
+def history(services: Here, _: Reader, name: str) -> Response:
+    """All runs of a study as one page, under the same rules as a report."""
+    made = reports.standing_bytes(services.results.standing(name), ".html")
+    return Response(
+        made, media_type=MEDIA["html"], headers={"content-security-policy": REPORT_POLICY}
+    )
 
 
 @router.post("/studies/{name}/lock")

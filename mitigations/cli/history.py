@@ -1,0 +1,38 @@
+"""`mitigations history STUDY`: one study over all of its runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mitigations.cli.session import session
+
+
+def history(
+    context: typer.Context,
+    study: Annotated[str, typer.Argument(help="The study's id.")],
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The page to write: .html or .md")
+    ] = Path("history.html"),
+) -> None:
+    """What every run of a study found, what stopped working, and whether its models changed."""
+    import reports  # noqa: PLC0415 - start-up stays light
+    from mitigations.cli.remote import service_of  # noqa: PLC0415
+    from mitigations.compose.standing import standing  # noqa: PLC0415
+    from mitigations.store import Store  # noqa: PLC0415
+
+    here = session(context)
+    service = service_of(here.db)
+    if service is not None:
+        target = reports.destination(output)
+        asked = {"study": study, "form": target.suffix.lower().removeprefix(".")}
+        reports.write_whole(target, service.fetch("/api/owner/history", asked))
+        here.say(f"History: {output}")
+        return
+    with Store.open(here.db, create=False) as store:
+        made = standing(store, study)
+    reports.write_standing(made, output)
+    for lead, text in reports.standing_news(made) or (("Nothing moved.", ""),):
+        here.say(f"{lead} {text}".rstrip())
+    here.say(f"History: {output}")
