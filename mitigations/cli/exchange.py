@@ -12,34 +12,60 @@ from mitigations.cli.session import Session, now, session
 if TYPE_CHECKING:
     from mitigations.compose.exchange import Imported
 
-FORMS = ("inspect",)
+FORMS = ("inspect", "promptfoo")
 
 
 def import_(
     context: typer.Context,
-    form: Annotated[str, typer.Argument(help="inspect")],
+    form: Annotated[str, typer.Argument(help="inspect or promptfoo")],
     files: Annotated[list[Path], typer.Argument(help="What the other tool wrote.")],
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help=".csv or .parquet")] = Path(
-        "outcomes.csv"
-    ),
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help=".csv or .parquet; of a promptfoo config: a folder"),
+    ] = None,
     mapping: Annotated[
         str | None,
-        typer.Option(help="FILE.yaml, or a shipped mapping's name; by the task if absent."),
+        typer.Option(
+            help="inspect: FILE.yaml or a shipped mapping's name; by the task if absent. "
+            "promptfoo results: failed, passed or metric:NAME is coercive."
+        ),
     ] = None,
 ) -> None:
-    """Turn what another tool wrote into outcomes for `mitigations analyze`.
+    """Turn what another tool wrote into outcomes for `mitigations analyze`, or into a study.
 
     Lost trials stay lost: an error, a limit or a missing score is never a safe reply.
     """
-    from mitigations.compose.exchange import import_logs, write_rows  # noqa: PLC0415 - light start
+    from mitigations.compose import exchange  # noqa: PLC0415 - start-up stays light
 
     here = session(context)
-    if form != "inspect":
-        raise typer.BadParameter(f"{form!r} is not one of: inspect", param_hint="FORM")
-    found = import_logs(files, mapping)
-    write_rows(found.rows, output)
-    _tell(here, found, output)
+    if form not in FORMS:
+        raise typer.BadParameter(f"{form!r} is not one of: {', '.join(FORMS)}", param_hint="FORM")
+    if form == "promptfoo" and len(files) > 1:
+        raise typer.BadParameter("one config or results file", param_hint="FILES")
+    if form == "promptfoo" and files[0].suffix.lower() in {".yaml", ".yml"}:
+        _config_in(here, files[0], output or Path())
+        return
+    if form == "promptfoo":
+        found = exchange.import_results(files[0], mapping)
+    else:
+        found = exchange.import_logs(files, mapping)
+    target = output or Path("outcomes.csv")
+    exchange.write_rows(found.rows, target)
+    _tell(here, found, target)
+
+
+def _config_in(here: Session, path: Path, folder: Path) -> None:
+    from mitigations.compose import exchange  # noqa: PLC0415 - start-up stays light
+
+    made = exchange.import_config(path, folder)
+    if here.json:
+        files = [str(made.study), *map(str, made.variants)]
+        typer.echo(json.dumps({"study": str(made.study), "files": files}))
+        return
+    for file in made.variants:
+        here.say(f"Wrote {file}")
+    here.say(f"Wrote {made.study}; next: mitigations plan {made.study}")
 
 
 def export(
@@ -47,7 +73,8 @@ def export(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            help="[inspect] RUN: a run's id or its study; the latest run by default.",
+            help="[inspect] RUN: a run's id or its study, the latest run by default; or "
+            "promptfoo STUDY.yaml.",
             metavar="[FORM] [RUN]",
             show_default=False,
         ),
@@ -77,7 +104,22 @@ def export(
         raise typer.BadParameter("give `all` or `none`", param_hint="--transcripts")
     if parquet is not None and (output is not None or form):
         raise typer.BadParameter("goes with a run alone", param_hint="--parquet")
+    if form == "promptfoo":
+        _config_out(here, name, output or Path("promptfooconfig.yaml"))
+        return
     _run_out(here, name, _Out(form=form, output=output, parquet=parquet, transcripts=transcripts))
+
+
+def _config_out(here: Session, name: str | None, output: Path) -> None:
+    from mitigations.compose import exchange  # noqa: PLC0415 - start-up stays light
+
+    if name is None:
+        raise typer.BadParameter("name the study's file", param_hint="STUDY.yaml")
+    tests = exchange.export_config(Path(name), output, created=now())
+    if here.json:
+        typer.echo(json.dumps({"files": [str(output)], "tests": tests}))
+        return
+    here.say(f"Wrote {output}: {tests} tests")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
