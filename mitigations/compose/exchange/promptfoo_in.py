@@ -227,7 +227,8 @@ def _tests(doc: YamlDoc) -> dict[str, Any]:
     for place, test in enumerate(_list(doc, "tests")):
         where: Place = ("tests", place)
         about = test.get("metadata") if isinstance(test, dict) else None
-        named = about.get("scenario") if isinstance(about, dict) else None
+        about = about if isinstance(about, dict) else {}
+        named = about.get("scenario")
         if not isinstance(named, str):
             fix = (
                 "Name one of a pack's: metadata: {scenario: ID, pack: builtin/coercion-v1}. Or run "
