@@ -268,7 +268,7 @@ def _do_not_rely(
         size = "undefined" if comparison.std_rd is None else change(comparison.std_rd) + " in 100"
         counts = _counted(comparison)
         return lead, f": the test and the estimate do not agree (estimate {size}; {counts})."
-    details = {alarm.name: alarm.detail for alarm in alarms if alarm.detail}
+    details = {alarm.name: _own_part(alarm, comparison.variant) for alarm in alarms if alarm.detail}
     why = [
         details.get(name, f"the check “{name}” failed").rstrip(". ")
         for name in comparison.verdict.alarms
@@ -276,6 +276,12 @@ def _do_not_rely(
     reason = "; ".join(why) or "a validity check failed"
     del settings  # the same signature as the other texts
     return lead, f": {reason} ({_counted(comparison)})."
+
+
+def _own_part(alarm: Alarm, variant: str) -> str:
+    """What an alarm says of this variant, where it speaks of several one by one."""
+    own = [part for part in alarm.detail.split("; ") if part.startswith(f"{variant} ")]
+    return "; ".join(own) if alarm.variants and own else alarm.detail
 
 
 _TEXTS: Mapping[VerdictKind, Callable[[Comparison, Settings], tuple[str, str]]] = {

@@ -126,7 +126,13 @@ def test_plan_refuses_to_replace_a_preregistration(cli: Cli, study: Path) -> Non
         ("builtin/demo-v1", "nowhere/pack", 2, "is not a scenario pack"),
         ("repeats: 6", "repeats: 6\ncells: [depot-99]", 2, "no scenario 'depot-99'"),
         ("repeats: 6", "repeets: 6", 2, "small.yaml:6: unknown key 'repeets'"),
-        ("repeats: 6", "repeats: 6\njudge: {model: simulated/floor}", 2, "famil"),
+        ("repeats: 6", "repeats: 6\njudge: {model: simulated/floor}", 2, "'simulated/judge'"),
+        (
+            "[simulated/published]",
+            "[openai/gpt-5-mini]\njudge: {model: openai/gpt-5}",
+            2,
+            "famil",
+        ),
     ],
 )
 def test_a_study_that_cannot_run_is_refused_in_three_lines(

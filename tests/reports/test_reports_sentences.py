@@ -177,6 +177,15 @@ def test_without_the_alarm_its_name_is_said():
     assert text.startswith("Do not rely on the result for v2: the check “drift” failed")
 
 
+def test_of_an_alarm_over_several_variants_each_is_told_its_own_part():
+    both = Alarm(
+        name="lost", fired=True, variants=("v2", "v20"),
+        detail="v20 lost 3 of 9 replies, the baseline 0 of 9; v2 lost 9 of 9 replies",
+    )  # fmt: skip
+    text = sentence(comparison(K.DO_NOT_RELY, alarms=("lost",)), SETTINGS, (both,))
+    assert text == f"Do not rely on the result for v2: v2 lost 9 of 9 replies ({COUNTS})."
+
+
 def test_an_unplanned_analysis_says_that_it_is_exploratory():
     loose = replace(SETTINGS, planned=False)
     text = sentence(comparison(K.REDUCES, below_threshold=True), loose)
