@@ -1,6 +1,7 @@
 """`mitigations schedule add|list|remove|run-due`: studies that run by the clock."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -99,6 +100,7 @@ def run_due(context: typer.Context) -> None:
     """Run what is due now, then exit: for a system cron, where no service is kept up."""
     here = session(context)
     from mitigations.cli.remote import service_of  # noqa: PLC0415 - start-up stays light
+    from mitigations.compose import noticing  # noqa: PLC0415
     from mitigations.compose.scheduling import Keeper, in_words  # noqa: PLC0415
     from mitigations.errors import DatabaseBusy  # noqa: PLC0415
     from mitigations.store import Store  # noqa: PLC0415
@@ -107,7 +109,10 @@ def run_due(context: typer.Context) -> None:
     if service is not None:
         here.say(f"The service (PID {service.pid}) starts what is due; nothing to do here.")
         return
-    keeper = Keeper(here.db, now=_now)
+    book = noticing.notices_of(here.db)
+    keeper = Keeper(
+        here.db, now=_now, told=lambda one: noticing.slots_looked_at(book, one, at=_now())
+    )
     if not keeper.book.schedules() and not keeper.book.going():
         here.say("Nothing is scheduled here. Add one: mitigations schedule add STUDY.yaml")
         return
@@ -135,6 +140,9 @@ def _run(here: Session, store: Any, keeper: Any) -> None:
         here.say(f"{run}: {state}" + (f" ({detail.splitlines()[0]})" if detail else ""))
 
     found = go(store, here.runs, keeper, now=now, watch=lambda _: None, ended=ended)
+    failed = _tell(here, store, ends)
+    if failed:
+        here.say(f"{failed} notices could not be delivered; the next call tries again.")
     for line in in_words(found):
         here.say(line)
     if not found and not ends:
@@ -143,6 +151,27 @@ def _run(here: Session, store: Any, keeper: Any) -> None:
         raise typer.Exit(1)
     if any(state == "stopped" for _, state, _ in ends):
         raise typer.Exit(5)
+
+
+def _tell(here: Session, store: Any, ends: list[tuple[str, str, str]]) -> int:
+    """Notices of what this call did, and those that are to be tried again; how many failed."""
+    from mitigations.compose import noticing, telling  # noqa: PLC0415 - start-up stays light
+
+    book = noticing.notices_of(here.db)
+    studies = {run: study for run, study, _ in store.runs()}
+    for run, state, _ in ends:
+        if run in studies:
+            noticing.run_ended(
+                book,
+                store,
+                study=studies[run],
+                run=run,
+                state=state,
+                over_budget=state == "stopped",
+                at=_now(),
+            )
+    base = os.environ.get(telling.PUBLIC_URL, "")
+    return telling.tell(book, telling.targets(os.environ), base=base, now=_now)
 
 
 def _next(one: "Schedule") -> str:

@@ -1,5 +1,6 @@
 """`mitigations serve`: pages, API, and the one process that owns the database."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,7 +56,8 @@ def serve(  # noqa: PLR0913 - one argument per flag of the command
         settings = Settings(
             host=host, port=port, token_file=token_file, allow_hosts=tuple(allow_host or ())
         )
-        hooks = Scheduler().attach(Hooks())
+        base = os.environ.get("MITIGATIONS_URL") or f"http://{host}:{port}"
+        hooks = Scheduler(base=base).attach(Hooks())
         run_service(store, settings, now=now, say=lambda text: _say(here, text), hooks=hooks)
 
 

@@ -10,6 +10,7 @@ from mitigations.errors import MitigationsError
 from mitigations.schedules import Schedule
 from mitigations.web.access import Who
 from mitigations.web.jobs import Job, State
+from mitigations.web.notices import NoticeBoard
 from mitigations.web.services import HealthSection, Hooks, Services
 from mitigations.web.tokens import Role
 
@@ -20,7 +21,10 @@ COLUMNS = ("Study", "When", "Next", "Last run", "Last missed", "Fired", "Missed"
 class Scheduler:
     """Attaches itself to the hooks of a service."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, base: str = "") -> None:
+        """`base` is how readers reach the service: links in notices begin with it."""
+        self._base = base
+        self._board: NoticeBoard | None = None
         self._services: Services | None = None
         self._keeper: Keeper | None = None
         self._starting: threading.Thread | None = None
@@ -32,7 +36,7 @@ class Scheduler:
         hooks.started.append(self.begin)
         hooks.stopping.append(self.stop)
         hooks.run_ended.append(self.run_ended)
-        hooks.health.append(self.health)
+        hooks.health += [self.health, self.notices]
         hooks.next_run = self.next_run
         return hooks
 
@@ -45,7 +49,8 @@ class Scheduler:
     def begin_without_clock(self, services: Services) -> None:
         """The same for whoever calls `tick` himself."""
         self._services = services
-        self._keeper = Keeper(services.db, now=now)
+        self._board = NoticeBoard(services, base=self._base, now=now)
+        self._keeper = Keeper(services.db, now=now, told=self._board.slots)
         self._keeper.resume(self._start)
 
     def stop(self) -> None:
@@ -53,6 +58,8 @@ class Scheduler:
         self._stopping.set()
         if self._starting is not None:
             self._starting.join(30.0)
+        if self._board is not None:
+            self._board.close()
 
     def _run_clock(self) -> None:
         try:
@@ -77,6 +84,8 @@ class Scheduler:
         if self._keeper is None or self._stopping.is_set():
             return
         self._keeper.look(self._start, is_busy=self._is_busy)
+        if self._board is not None:
+            self._board.send()
 
     def _is_busy(self, study: str) -> bool:
         """A run of this study goes already, whoever started it."""
@@ -93,6 +102,8 @@ class Scheduler:
             return
         detail = "" if job.error is None else str(job.error)
         self._keeper.ended(job.run, state=job.state.value, detail=detail)
+        if self._board is not None:
+            self._board.run_ended(job)
 
     def next_run(self, study: str) -> str | None:
         """When a study is due next, as its zone reads it."""
@@ -119,6 +130,12 @@ class Scheduler:
             columns=COLUMNS if found else (),
             rows=tuple(_row(one) for one in found.values()),
         )
+
+    def notices(self) -> HealthSection:
+        """What began of late, and who was told."""
+        if self._board is None:
+            return HealthSection(id="notices", title="Notices", summary="None yet.")
+        return self._board.health()
 
     def _schedules(self) -> dict[str, Schedule]:
         if self._services is None:

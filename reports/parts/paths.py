@@ -83,6 +83,11 @@ class RunPoint:
     settings: Settings
 
     @property
+    def verdict_words(self) -> str:
+        """The verdict that the numbers bear, in the words of the contract."""
+        return verdict_text(self.comparison.verdict, borne_out(self.comparison, self.settings))
+
+    @property
     def limits(self) -> Interval | None:
         """The interval its verdict is read with."""
         return shown_interval(self.comparison)

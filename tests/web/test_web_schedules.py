@@ -5,7 +5,8 @@ import pickletools
 import sqlite3
 import time
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from mitigations.schedules import Book, timetable
 from mitigations.store import Store
 from mitigations.web.clock import Clock, JsonOnly, trim
 from mitigations.web.schedules import Scheduler
-from mitigations.web.services import Hooks
+from mitigations.web.services import Hooks, Services
 from tests.web.conftest import Process, client_of, serving
 
 Serve = Callable[..., Process]
@@ -41,6 +42,18 @@ def wait_for(what: Callable[[], Any], seconds: float = 90) -> Any:
     pytest.fail("nothing came of it in time")
 
 
+@contextmanager
+def attached(workspace: Path) -> Iterator[tuple[Scheduler, Services]]:
+    """A service with its schedules, without the clock: the test calls `tick`."""
+    scheduler = Scheduler(base="https://ab.example.org")
+    with serving(workspace, hooks=scheduler.attach(Hooks())) as services:
+        scheduler.begin_without_clock(services)
+        try:
+            yield scheduler, services
+        finally:
+            scheduler.stop()
+
+
 def fired(book: Book) -> tuple[Any, ...]:
     return book.schedules()["first"].fired
 
@@ -48,9 +61,7 @@ def fired(book: Book) -> tuple[Any, ...]:
 def test_a_due_slot_is_run_once_and_shown(workspace: Path) -> None:
     """The tick that DBOS calls, without DBOS: one run, its seed from its slot, on every page."""
     book = scheduled(workspace, minutes=90, cron="0 * * * *")
-    scheduler = Scheduler()
-    with serving(workspace, hooks=scheduler.attach(Hooks())) as services:
-        scheduler.begin_without_clock(services)
+    with attached(workspace) as (scheduler, services):
         for _ in range(3):
             scheduler.tick()
         (slot,) = fired(book)
@@ -70,14 +81,31 @@ def test_a_due_slot_is_run_once_and_shown(workspace: Path) -> None:
 def test_a_slot_that_comes_due_while_a_run_goes_is_missed(workspace: Path) -> None:
     """Also where a person started that run."""
     scheduled(workspace, minutes=2)
-    scheduler = Scheduler()
-    with serving(workspace, hooks=scheduler.attach(Hooks())) as services:
-        scheduler.begin_without_clock(services)
+    with attached(workspace) as (scheduler, services):
         scheduler._is_busy = lambda _: True  # type: ignore[method-assign]
         scheduler.tick()
         (missed,) = book_of(services.db).schedules()["first"].missed
         assert missed.reason.startswith("overlap")
         assert "overlap" in client_of(services).get("/health").text
+
+
+def test_the_health_page_says_who_is_told_and_what_began(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missed slot: written down, tried, and shown with why it was not delivered; no address."""
+    monkeypatch.setenv("MITIGATIONS_WEBHOOK", "http://127.0.0.1:9/hook-canary-secret")
+    scheduled(workspace, minutes=2)
+    with attached(workspace) as (scheduler, services):
+        scheduler._is_busy = lambda _: True  # type: ignore[method-assign]
+        scheduler.tick()
+        client = client_of(services)
+        page = wait_for(
+            lambda: "no connection" in (text := client.get("/health").text) and text, 20
+        )
+        assert "first missed its slot" in page
+        assert "Told to: webhook." in page
+    kept = [path for path in workspace.rglob("*") if path.is_file()]
+    assert [path for path in kept if b"hook-canary" in path.read_bytes()] == []
 
 
 @pytest.mark.slow
