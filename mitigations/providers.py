@@ -101,6 +101,11 @@ def read_providers(folder: Path) -> Providers:
     path = Path(named) if named else folder / FILE_NAME
     if not named and not path.exists():
         return {}
+    return read_providers_file(path)
+
+
+def read_providers_file(path: Path) -> Providers:
+    """One providers file."""
     return validate(ProvidersFile, read_yaml(path), what="a providers file").providers
 
 

@@ -92,6 +92,15 @@ class Limiter:
         self._served_since_cut = True
         self.in_flight = 0
 
+    def retune(self, limits: RateLimits) -> None:
+        """From now on these limits hold; what was learnt from the provider stays."""
+        for bucket, rate in (
+            (self._requests, limits.requests_per_minute),
+            (self._tokens, limits.tokens_per_minute),
+        ):
+            if bucket is not None and rate is not None:
+                bucket.change_rate(rate / 60)
+
     async def admit(self, tokens: float, *, max_wait_s: float) -> Ticket:
         """Wait for leave to send a request of about `tokens` tokens; raises `WaitTooLong`."""
         async with self._gate:

@@ -27,6 +27,7 @@ from mitigations.cli.run import run as run_command
 from mitigations.cli.schedule import schedule
 from mitigations.cli.serve import serve
 from mitigations.cli.session import Session, default_db
+from mitigations.cli.worker import worker
 from mitigations.errors import MitigationsError
 
 app = typer.Typer(
@@ -90,6 +91,7 @@ def _commands() -> dict[str, Callable[..., None]]:
         "export": export,
         "calibrate": calibrate,
         "serve": serve,
+        "worker": worker,
     }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mitigations.cli.session import Session, now, session
+from mitigations.cli.session import Session, engine_of, now, session
 
 if TYPE_CHECKING:
     from mitigations.cli.remote import Remote
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 POLL_S = 0.2
 
 
-def run(
+def run(  # noqa: PLR0913 - one argument per flag of the command
     context: typer.Context,
     lock: Annotated[Path, typer.Argument(help="The lock that `mitigations plan` wrote.")],
     *,
@@ -32,6 +32,16 @@ def run(
     only_errors: Annotated[
         bool, typer.Option("--only-errors", help="Run again what errors lost, nothing else.")
     ] = False,
+    engine: Annotated[
+        str | None, typer.Option(help="dbos: play the trials on many hosts.", show_default=False)
+    ] = None,
+    database_url: Annotated[
+        str | None,
+        typer.Option(help="PostgreSQL (env MITIGATIONS_DATABASE_URL).", show_default=False),
+    ] = None,
+    workers_only: Annotated[
+        bool, typer.Option("--workers-only", help="With --engine: play no trial here.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, call nobody.")
     ] = False,
@@ -40,14 +50,20 @@ def run(
     from mitigations.cli.progress import Progress  # noqa: PLC0415 - start-up stays light
     from mitigations.cli.remote import service_of  # noqa: PLC0415
     from mitigations.compose import kept, planning, running  # noqa: PLC0415
-    from mitigations.errors import OverBudget  # noqa: PLC0415
+    from mitigations.errors import MitigationsError, OverBudget  # noqa: PLC0415
     from mitigations.providers import read_providers  # noqa: PLC0415
     from mitigations.store import Store  # noqa: PLC0415
 
     here = session(context)
+    hosts = engine_of(engine, database_url, takes_part=not workers_only)
     plan = kept.open_for_run(lock, runs=here.runs)
     providers = read_providers(planning.workspace_of(lock))
     service = None if dry_run else service_of(here.db)
+    if service is not None and hosts is not None:
+        raise MitigationsError(
+            "the database is held by `mitigations serve`, which runs this with its own engine\n"
+            "  Start the service with --engine dbos, or stop it first."
+        )
     if service is None:
         # The service looks into its own environment for keys; this one's say nothing of it.
         running.check_start(plan, providers, budget_usd=budget)
@@ -76,6 +92,7 @@ def run(
                     now=now,
                     watch=progress,
                     note=progress.batch,
+                    engine=hosts,
                 )
                 asyncio.run(running.run_plan(plan, around, options))
                 ended = running.ended_by_rule(plan, store)

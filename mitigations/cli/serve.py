@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mitigations.cli.session import Session, now, session
+from mitigations.cli.session import Session, engine_of, now, session
 
 if TYPE_CHECKING:
     from mitigations.web.tokens import Role
@@ -24,6 +24,16 @@ def serve(  # noqa: PLR0913 - one argument per flag of the command
         list[str] | None,
         typer.Option(help="Host name this service answers to (repeatable).", show_default=False),
     ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="dbos: play runs on many hosts.", show_default=False)
+    ] = None,
+    database_url: Annotated[
+        str | None,
+        typer.Option(help="PostgreSQL (env MITIGATIONS_DATABASE_URL).", show_default=False),
+    ] = None,
+    workers_only: Annotated[
+        bool, typer.Option("--workers-only", help="With --engine: play no trial here.")
+    ] = False,
     new_token: Annotated[
         str | None, typer.Option(help="Add a token for NAME, print it once, exit.", metavar="NAME")
     ] = None,
@@ -47,6 +57,7 @@ def serve(  # noqa: PLR0913 - one argument per flag of the command
         raise typer.BadParameter("goes with --new-token", param_hint="--role")
     from mitigations.store import Store  # noqa: PLC0415 - start-up stays light
 
+    hosts = engine_of(engine, database_url, takes_part=not workers_only)
     # The file first: whoever comes second learns at once who holds it.
     with Store.open(here.db) as store:
         from mitigations.web.schedules import Scheduler  # noqa: PLC0415
@@ -54,7 +65,11 @@ def serve(  # noqa: PLR0913 - one argument per flag of the command
         from mitigations.web.services import Hooks  # noqa: PLC0415
 
         settings = Settings(
-            host=host, port=port, token_file=token_file, allow_hosts=tuple(allow_host or ())
+            host=host,
+            port=port,
+            token_file=token_file,
+            allow_hosts=tuple(allow_host or ()),
+            engine=hosts,
         )
         base = os.environ.get("MITIGATIONS_URL") or f"http://{host}:{port}"
         hooks = Scheduler(base=base).attach(Hooks())

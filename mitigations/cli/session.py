@@ -7,8 +7,12 @@ import textwrap
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from mitigations.compose.leasing import Engine
 
 DEFAULT_DB = "mitigations.duckdb"
 
@@ -50,6 +54,21 @@ def session(context: typer.Context) -> Session:
     """The session that the global callback made."""
     found = context.find_object(Session)
     return found if found is not None else Session(db=default_db())
+
+
+def engine_of(name: str | None, url: str | None, *, takes_part: bool = True) -> "Engine | None":
+    """What `--engine` and `--database-url` ask for; None: this process plays every trial."""
+    if name is None:
+        if url is not None or not takes_part:
+            option = "--database-url" if url is not None else "--workers-only"
+            raise typer.BadParameter("goes with --engine dbos", param_hint=option)
+        return None
+    if name != "dbos":
+        raise typer.BadParameter(f"no engine {name!r}; known: dbos", param_hint="--engine")
+    from mitigations.compose.leasing import Engine  # noqa: PLC0415 - start-up stays light
+    from runner.engine import Address  # noqa: PLC0415
+
+    return Engine(address=Address.of(url), takes_part=takes_part)
 
 
 def default_db() -> Path:

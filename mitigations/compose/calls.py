@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from mitigations.compose.limits import Attempted, limits_of, policy, told_to
@@ -13,10 +13,29 @@ from runner.budget import Budget
 from runner.caching import Marks
 from runner.gateway import Gateway
 from runner.leading import Leaders
+from runner.limits import Limiter
 from runner.local import LocalModels
 from runner.simulated import SimulatedModels
 
 Known = tuple[Variant, Scenario, Trial]
+
+
+@dataclass(slots=True)
+class Gates:
+    """What a worker keeps from lease to lease: its gates, and its share of what they let pass."""
+
+    share: float = 1.0
+    limiters: dict[tuple[str, str | None], Limiter] = field(default_factory=dict)
+
+    def retune(self, providers: Providers, share: float) -> None:
+        """There are more workers now, or fewer: each has this share of the operator's limits."""
+        self.share = share
+        limits = limits_of(providers, share=share)
+        for (route, _), limiter in self.limiters.items():
+            for name in (route, route.partition("/")[0]):
+                if name in limits:
+                    limiter.retune(limits[name])
+                    break
 
 
 class Calls:
@@ -34,6 +53,7 @@ class Calls:
         budget: Budget,
         attempted: Attempted | None = None,
         max_wait_s: float | None = None,
+        gates: Gates | None = None,
     ) -> None:
         specs = {spec.route: spec for spec in (*plan.models, *plan.judge.models)}
         self._placed = {route: with_endpoint(spec, providers) for route, spec in specs.items()}
@@ -41,7 +61,8 @@ class Calls:
             budget=budget,
             on_attempt=None if attempted is None else told_to(attempted),
             policy=policy(max_wait_s),
-            limits=limits_of(providers),
+            limits=limits_of(providers, share=gates.share if gates else 1.0),
+            limiters=gates.limiters if gates else None,
         )
         remote = [spec for spec in self._placed.values() if not spec.is_free]
         self._gateway.check(remote, priced=True)

@@ -9,7 +9,7 @@ from typing import Any
 from mitigations.compose.batching import at_prices_of_its_mode
 from mitigations.compose.judging import useful_labels
 from mitigations.compose.pilot import Pilot, headroom_notes
-from mitigations.compose.running import default_concurrency
+from mitigations.compose.widths import default_concurrency
 from mitigations.errors import InvalidFile
 from mitigations.files import read_text
 from mitigations.model import ModelSpec, Plan

@@ -1,5 +1,6 @@
 """What a person may set about calls, and what is kept of each HTTP request."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,8 +21,8 @@ def policy(max_wait_s: float | None) -> RetryPolicy:
     return replace(usual, max_wait_s=max_wait_s, deadline_s=max(usual.deadline_s, 3 * max_wait_s))
 
 
-def limits_of(providers: Providers) -> dict[str, RateLimits]:
-    """The operator's limits by provider and by route."""
+def limits_of(providers: Providers, *, share: float = 1.0) -> dict[str, RateLimits]:
+    """The operator's limits by provider and by route; of several workers, each has its share."""
     found: dict[str, RateLimits] = {}
     for provider, entry in providers.items():
         named = {f"{provider}/{name}": model.limits for name, model in entry.models.items()}
@@ -29,13 +30,18 @@ def limits_of(providers: Providers) -> dict[str, RateLimits]:
             if limits is not None:
                 usual = RateLimits()
                 most = limits.max_concurrency or usual.max_concurrency
+                most = max(1, math.floor(most * share))
                 found[route] = RateLimits(
-                    requests_per_minute=limits.requests_per_minute,
-                    tokens_per_minute=limits.tokens_per_minute,
+                    requests_per_minute=_part(limits.requests_per_minute, share),
+                    tokens_per_minute=_part(limits.tokens_per_minute, share),
                     start_concurrency=min(usual.start_concurrency, most),
                     max_concurrency=most,
                 )
     return found
+
+
+def _part(amount: float | None, share: float) -> float | None:
+    return None if amount is None else amount * share
 
 
 def told_to(attempted: Attempted) -> Callable[[Attempt], None]:

@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mitigations.compose.awareness import probe_run
 from mitigations.compose.batching import Batching, by_batch, check_batches, parts
 from mitigations.compose.calls import Calls
 from mitigations.compose.kept import keep_plan
+from mitigations.compose.playing import player_of
 from mitigations.compose.sealing import Sealer
 from mitigations.compose.todo import Todo, again, left
+from mitigations.compose.widths import default_concurrency
 from mitigations.errors import Interrupted, MitigationsError, NoBudget, PlanChanged
 from mitigations.model import Complete, Outcome, Plan, Trial
 from mitigations.providers import Providers
@@ -22,17 +25,15 @@ from mitigations.study import lock_text
 from mitigations.study.amend import amendment_line
 from runner.batch_nouns import BatchNote
 from runner.budget import Budget, worst_case_of
-from runner.channels import channels
-from runner.episode import Setting, play
 from runner.execute import Stop, execute, remembered
-from runner.judge import panel, rubric_hash
+from runner.judge import rubric_hash
 from runner.rules import RULES_VERSION
 from runner.stages import in_stages
 
+if TYPE_CHECKING:
+    from mitigations.compose.leasing import Engine
+
 JOURNAL = "calls.jsonl"
-REMOTE_CONCURRENCY = 20
-SIMULATED_CONCURRENCY = 32
-LOCAL_CONCURRENCY = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,8 @@ class Surroundings:
     """Called with how far a batch is, each time the provider was asked."""
     stop: Stop = field(default_factory=Stop)
     """Whoever holds it can ask the run to stop; what is in flight is finished and kept."""
+    engine: "Engine | None" = None
+    """Workers on other hosts; None: every trial is played in this process."""
 
 
 async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
@@ -86,6 +89,11 @@ async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
     path = around.runs / run / JOURNAL
     keep_plan(plan, path.parent)
     twins = frozenset(scenario.id for scenario in plan.scenarios if scenario.is_twin)
+    if around.engine is not None:
+        from mitigations.compose.leasing import adopt  # noqa: PLC0415 - only past one machine
+
+        refuse_batches(plan)
+        await adopt(around.engine, plan, around.store, path)
     found = recover(path, around.store, run=run, twins=twins)
     todo = (
         again(plan, around.store, path) if options.only_errors else left(plan, around.store, found)
@@ -205,6 +213,9 @@ async def _play_all(
     plan: Plan, todo: Todo, doors: _Doors, around: Surroundings, options: Options
 ) -> None:
     stop = around.stop
+    if around.engine is not None:
+        await _play_on_engine(plan, todo, doors, around, options)
+        return
     async with _completer(plan, todo, doors, around, (stop, options)) as complete:
         await _play(plan, todo, doors, around, (complete, stop, options))
 
@@ -248,30 +259,10 @@ async def _play(
     way: tuple[Complete, Stop, Options],
 ) -> None:
     complete, stop, options = way
-    variants = {variant.id: variant for variant in plan.variants}
-    scenarios = {scenario.id: scenario for scenario in plan.scenarios}
-    models = {model.route: model for model in plan.models}
-    offered = channels(variant.text for variant in plan.variants)
-    setting = Setting(
-        run=plan.run_id,
-        complete=complete,
-        judge=(
-            panel(plan.judge, complete=complete, channels=offered) if plan.judge.models else None
-        ),
-        coercive_at=plan.coercive_at,
-        fix_nuisance=plan.fix_nuisance,
-        now=around.now,
-        channels=offered,
-    )
+    player = player_of(plan, doors.calls, complete, now=around.now)
 
     async def one(trial: Trial) -> Outcome:
-        variant, scenario = variants[trial.variant], scenarios[trial.scenario]
-        model = models[trial.model]
-        with doors.calls.trial(variant, scenario, trial):
-            outcome = await play(
-                trial, variant=variant, scenario=scenario, model=model, setting=setting
-            )
-        return todo.repeated(outcome)
+        return todo.repeated(await player(trial))
 
     async def record(outcome: Outcome) -> None:
         await doors.landing.record(outcome)
@@ -284,6 +275,10 @@ async def _play(
         for part, at_once in parts(plan, todo.trials(epochs), width):
             await execute(part, play=one, record=record, concurrency=at_once, stop=stop)
 
+    await _staged(stages, stage, stop)
+
+
+async def _staged(stages: _Stages, stage: Callable[[range], Awaitable[None]], stop: Stop) -> None:
     with _ctrl_c(stop):
         try:
             await in_stages(stages.ends, play=stage, look=stages.look)
@@ -294,12 +289,52 @@ async def _play(
             raise stop.reason from None
 
 
-def default_concurrency(plan: Plan) -> int:
-    """Calls in flight: as many as hide the latency of the slowest kind of provider."""
-    providers = {model.provider for model in (*plan.models, *plan.judge.models)}
-    if "local" in providers:
-        return LOCAL_CONCURRENCY
-    return SIMULATED_CONCURRENCY if providers == {"simulated"} else REMOTE_CONCURRENCY
+async def _play_on_engine(
+    plan: Plan, todo: Todo, doors: _Doors, around: Surroundings, options: Options
+) -> None:
+    """The same stages with the same looks; the trials of a stage are leased to workers."""
+    from mitigations.compose.leasing import Given, Leases  # noqa: PLC0415 - only past one machine
+    from mitigations.compose.working import Host, Means  # noqa: PLC0415
+
+    assert around.engine is not None  # the caller has asked
+    given = Given(
+        plan=plan,
+        todo=todo,
+        landing=doors.landing,
+        budget=doors.budget,
+        stop=around.stop,
+        watch=around.watch,
+        width=options.concurrency,
+        max_wait_s=options.max_wait_s,
+    )
+    address = around.engine.address
+    means = Means(address=address, providers=around.providers, now=around.now)
+    stages = _stages(plan, around.store, doors.landing, options)
+    async with Leases(around.engine, given, folder=around.runs / plan.run_id) as leases:
+
+        async def stage(epochs: range) -> None:
+            size = len(plan.variants) * len(plan.scenarios) * len(plan.models) * len(epochs)
+            expected = min(size, todo.total - todo.done)
+            await leases.play(todo.trials(epochs), expected=expected)
+
+        if not around.engine.takes_part:
+            await _staged(stages, stage, around.stop)
+            return
+        host = Host(means)
+        await asyncio.to_thread(host.__enter__)
+        try:
+            await _staged(stages, stage, around.stop)
+        finally:
+            await asyncio.to_thread(host.__exit__)
+
+
+def refuse_batches(plan: Plan) -> None:
+    """A provider's batch needs one submitter and no workers: there is nothing to lease."""
+    if plan.mode != "live":
+        raise MitigationsError(
+            "a study with `mode: batch` is submitted by one process; workers could do nothing\n"
+            "  Run it without --engine, or plan it with `mode: live`."
+        )
 
 
 @contextlib.contextmanager

@@ -28,11 +28,18 @@ class Todo:
 
     def repeated(self, outcome: Outcome) -> Outcome:
         """The outcome with which of its trial's runs it is."""
-        trial = outcome.trial.id
-        if trial not in self.reruns:
-            return outcome
-        doubt = outcome.unconfirmed_usd + self.doubted_usd[trial]
-        return replace(outcome, rerun=self.reruns[trial], unconfirmed_usd=doubt)
+        return repeated(outcome, self.reruns, self.doubted_usd)
+
+
+def repeated(
+    outcome: Outcome, reruns: Mapping[str, int], doubted_usd: Mapping[str, float]
+) -> Outcome:
+    """The outcome with which of its trial's runs it is, and what the earlier ones may have cost."""
+    trial = outcome.trial.id
+    if trial not in reruns:
+        return outcome
+    doubt = outcome.unconfirmed_usd + doubted_usd[trial]
+    return replace(outcome, rerun=reruns[trial], unconfirmed_usd=doubt)
 
 
 def left(plan: Plan, store: Store, found: Recovered) -> Todo:

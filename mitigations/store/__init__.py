@@ -1,5 +1,6 @@
 """DuckDB and the journal: the one place that keeps outcomes, and the one door to DuckDB."""
 
+from mitigations.store.adopting import adopt_lines
 from mitigations.store.connection import connect_read_only
 from mitigations.store.database import Store
 from mitigations.store.extract import Chosen, Rows
@@ -13,7 +14,7 @@ from mitigations.store.labels import (
     read_labellers,
     read_labels,
 )
-from mitigations.store.landing import Landing
+from mitigations.store.landing import Landing, call_line
 from mitigations.store.ledger import Ledger, Mark
 from mitigations.store.recovery import Recovered, recover, replies_of
 from mitigations.store.rows import outcome_of
@@ -29,7 +30,9 @@ __all__ = [
     "Recovered",
     "Rows",
     "Store",
+    "adopt_lines",
     "append_record",
+    "call_line",
     "connect_read_only",
     "fill_labels",
     "label_lines",

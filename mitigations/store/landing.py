@@ -18,6 +18,11 @@ TRIM_AFTER = 2000
 """Outcomes after which the store gives back memory."""
 
 
+def call_line(kind: str, key: str, model: str) -> dict[str, Any]:
+    """What every line about a call begins with, whoever makes the call."""
+    return {"t": kind, "trial": key.partition("/")[0], "key": key, "model": model}
+
+
 class Landing:
     """Journals every call and lands outcomes in the store in batches. One per run.
 
@@ -74,21 +79,27 @@ class Landing:
         self._journal.post(self._call("attempt", key, model) | dict(told))
 
     def _call(self, kind: str, key: str, model: str) -> dict[str, Any]:
-        trial = key.partition("/")[0]
-        record: dict[str, Any] = {"t": kind, "trial": trial, "key": key, "model": model}
-        if trial in self._reruns:
-            record["rerun"] = self._reruns[trial]
+        record = call_line(kind, key, model)
+        if record["trial"] in self._reruns:
+            record["rerun"] = self._reruns[record["trial"]]
         return record | {"at": self._now()}
 
-    async def record(self, outcome: Outcome) -> None:
+    async def relay(self, record: Mapping[str, Any]) -> None:
+        """A line that a worker wrote about a call: on disk when this returns."""
+        await self._journal.append(dict(record))
+
+    async def record(self, outcome: Outcome, *, lease: str = "") -> None:
         """On disk when this returns; in the store within half a second.
 
-        Raises `StorageFailed` when an earlier batch could not be landed.
+        `lease`: the place of the line in what a worker wrote, where one played the trial. Raises
+        `StorageFailed` when an earlier batch could not be landed.
         """
         await self._check()
         record: dict[str, Any] = {"t": "outcome", "trial": outcome.trial.id}
         if outcome.rerun:
             record["rerun"] = outcome.rerun
+        if lease:
+            record["lease"] = lease
         await self._journal.append(record | {"outcome": plain(Outcome, outcome)})
         self._waiting.append(outcome)
         if len(self._waiting) >= BATCH:

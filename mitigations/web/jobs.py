@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mitigations.compose.running import Options, Started, Surroundings, run_plan
 from mitigations.errors import Interrupted, MitigationsError, OverBudget
@@ -17,6 +18,9 @@ from mitigations.providers import Providers
 from mitigations.store import Store
 from runner.batch_nouns import BatchNote
 from runner.execute import Stop
+
+if TYPE_CHECKING:
+    from mitigations.compose.leasing import Engine
 
 KEPT = 50
 """Ended jobs that are remembered; what became of older ones stands in the database."""
@@ -172,7 +176,14 @@ class Job:
         """Whether it has ended by then."""
         return self._done.wait(seconds)
 
-    def play(self, store: Store, runs: Path, now: Callable[[], str]) -> None:
+    def play(
+        self,
+        store: Store,
+        runs: Path,
+        now: Callable[[], str],
+        *,
+        engine: "Engine | None" = None,
+    ) -> None:
         """Run to an end of whichever kind; never raises."""
         around = Surroundings(
             store=store,
@@ -182,6 +193,7 @@ class Job:
             watch=self.watch,
             note=self.note,
             stop=self.stop,
+            engine=engine,
         )
         if self.stop.reason is None:
             self._started = True
@@ -225,7 +237,15 @@ class UnexpectedEnd(MitigationsError):
 class Jobs:
     """The queue: runs start in the order asked; asking for one that is live gives that one."""
 
-    def __init__(self, store: Store, runs: Path, *, now: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        runs: Path,
+        *,
+        now: Callable[[], str],
+        engine: "Engine | None" = None,
+    ) -> None:
+        self._engine = engine
         self._store, self._runs, self._now = store, runs, now
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._jobs: dict[str, Job] = {}
@@ -279,7 +299,7 @@ class Jobs:
     def _work(self) -> None:
         while (job := self._queue.get()) is not None:
             with self._store.fork() as store:
-                job.play(store, self._runs, self._now)
+                job.play(store, self._runs, self._now, engine=self._engine)
 
     def _tell_ended(self, job: Job) -> None:
         for listener in self._listeners:

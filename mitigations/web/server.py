@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
 
@@ -18,6 +18,9 @@ from mitigations.web.access import Access
 from mitigations.web.app import make_app
 from mitigations.web.guard import allowed, loopback_only
 from mitigations.web.services import Hooks, Services, make_services
+
+if TYPE_CHECKING:
+    from mitigations.compose.leasing import Engine
 
 GRACE_S = 30.0
 """How long a run under way may take to finish what is in flight."""
@@ -37,6 +40,8 @@ class Settings:
     port: int = 8765
     token_file: Path | None = None
     allow_hosts: tuple[str, ...] = ()
+    engine: "Engine | None" = None
+    """Workers on other hosts; None: this process plays every trial."""
 
     def check(self) -> None:
         """Raise `CannotServe` for an address that others reach without a token file."""
@@ -60,7 +65,9 @@ def run_service(
     access = Access(token_file=settings.token_file, secret=(secret := new_secret()))
     listener = _listen(settings)
     store.shut_in()
-    services = make_services(store.path, store, access, now=now, hooks=hooks)
+    services = make_services(
+        store.path, store, access, now=now, hooks=hooks, engine=settings.engine
+    )
     url = _url(settings.host, listener.getsockname()[1])
     announced = announce(store.path, url=url, secret=secret)
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 
@@ -19,6 +20,9 @@ from mitigations.web.jobs import Job, Jobs
 from mitigations.web.memo import Memo
 from mitigations.web.results import Results
 from mitigations.web.shelf import Shelf
+
+if TYPE_CHECKING:
+    from mitigations.compose.leasing import Engine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +111,18 @@ def services_of(request: Request) -> Services:
 
 
 def make_services(
-    db: Path, store: Store, access: Access, *, now: Callable[[], str], hooks: Hooks | None = None
+    db: Path,
+    store: Store,
+    access: Access,
+    *,
+    now: Callable[[], str],
+    hooks: Hooks | None = None,
+    engine: "Engine | None" = None,
 ) -> Services:
     """The services of the workspace a database stands in."""
     root = db.parent.resolve()
-    jobs, memo = Jobs(store, db.parent / "runs", now=now), Memo()
+    jobs = Jobs(store, db.parent / "runs", now=now, engine=engine)
+    memo = Memo()
     made = Services(
         db=db,
         store=store,

@@ -5,7 +5,7 @@ import math
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -30,6 +30,10 @@ _BYTES_PER_TOKEN = 3
 """For pacing only; money is bounded by bytes."""
 
 
+Limiters = MutableMapping[tuple[str, str | None], Limiter]
+"""By route and endpoint."""
+
+
 @dataclass(slots=True)
 class _Model:
     """What the gateway keeps of one model."""
@@ -51,9 +55,10 @@ class Gateway:
         limits: by route (`provider/name`), or by provider; a default for the rest.
         allowed_hosts: private hosts the operator allows (see `hosts`).
         timer: clock and sleep.
+        limiters: gates that outlive this gateway, for a worker that makes one a lease.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a composition root may set, each with a default
         self,
         *,
         environ: Mapping[str, str] | None = None,
@@ -63,7 +68,9 @@ class Gateway:
         limits: Mapping[str, RateLimits] | None = None,
         allowed_hosts: Iterable[str] = (),
         timer: Timer | None = None,
+        limiters: Limiters | None = None,
     ) -> None:
+        self._limiters = limiters
         self._environ = os.environ if environ is None else environ
         self._budget = budget
         self._on_attempt = on_attempt or (lambda _: None)
@@ -159,10 +166,16 @@ class Gateway:
             for other, model in self._models.items()
             if (other.route, other.base_url) == (spec.route, spec.base_url)
         )
-        limiter = next(same, None) or Limiter(self._limits_of(spec), self._timer)
+        limiter = next(same, None) or self._limiter(spec)
         made = _Model(spec_route=spec.route, line=Line(route=route, key=key), limiter=limiter)
         self._models[spec] = made
         return made
+
+    def _limiter(self, spec: ModelSpec) -> Limiter:
+        made = Limiter(self._limits_of(spec), self._timer)
+        if self._limiters is None:
+            return made
+        return self._limiters.setdefault((spec.route, spec.base_url), made)
 
     def _limits_of(self, spec: ModelSpec) -> RateLimits:
         for name in (spec.route, spec.provider):

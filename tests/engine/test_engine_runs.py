@@ -1,0 +1,89 @@
+"""A run on workers is the run of one machine: same outcomes, one journal, no secret, no pickle."""
+
+import psycopg
+import pytest
+
+from runner.engine import Address, Board, Worker, build_id
+from tests.engine.engine_help import EACH_USD, Site, end, plain_run, provider
+from tests.engine.postgres import PASSWORD, QUOTED, Postgres
+
+TRIALS_PER_EPOCH = 28
+BUDGET = 0.03
+"""Half of what all trials cost."""
+
+
+def test_workers_give_the_outcomes_of_one_process(postgres: Postgres, site: Site) -> None:
+    site.plan(models="simulated/lossy", repeats=4)
+    worker = site.worker()
+    owner = site.owner("--workers-only")
+    assert owner.wait(120) == 0, site.said
+    end(worker)
+    assert worker.returncode == 0, site.said
+    site.check_whole(4 * TRIALS_PER_EPOCH)
+    assert site.results() == plain_run(site.folder / "plain", site.folder / "spread.lock").results()
+    check_nothing_is_left(postgres)
+    written = [path.read_bytes() for path in site.folder.rglob("*") if path.is_file()]
+    for secret in (PASSWORD, QUOTED):
+        assert not any(secret.encode() in data for data in written)
+
+
+def check_nothing_is_left(postgres: Postgres) -> None:
+    """The server holds neither lines nor leases of a run that ended, and never held a pickle."""
+    with psycopg.connect(postgres.url) as connection:
+        for table in ("line", "lease"):
+            assert connection.execute(f"select count(*) from mitigations.{table}").fetchone() == (
+                0,
+            )
+        query = "select distinct serialization from dbos.workflow_status"
+        assert {name for (name,) in connection.execute(query)} <= {"portable_json"}
+
+
+def test_money_never_passes_the_budget_across_workers(site: Site) -> None:
+    with provider(0.02) as fake:
+        site.plan(repeats=3, port=fake.port)
+        workers = [site.worker(), site.worker()]
+        owner = site.owner("--workers-only", "--budget", str(BUDGET))
+        assert owner.wait(120) == 5, site.said
+        assert 0 < fake.count * EACH_USD <= BUDGET
+        again = site.owner("--workers-only", "--budget", "50")
+        assert again.wait(120) == 0, site.said
+        end(*workers)
+        assert fake.count == 3 * TRIALS_PER_EPOCH
+    site.check_whole(3 * TRIALS_PER_EPOCH)
+    assert "--budget MORE" in site.said
+
+
+def test_another_version_is_refused_on_either_side(postgres: Postgres, site: Site) -> None:
+    site.plan(models="simulated/lossy", repeats=1)
+    board = Board(Address.of(postgres.url))
+    board.prepare()
+    board.beat(Worker("old", "0.0.1+deadbeef", "far-host"))
+    owner = site.owner("--workers-only")
+    assert owner.wait(60) == 2, site.said
+    assert "far-host" in site.said
+    assert build_id() in site.said
+    board.leave("old")
+    board.open_run("theirs-1", build="0.0.1+deadbeef", lock="", scenarios="")
+    worker = site.worker()
+    assert worker.wait(60) == 2, site.said
+    assert "the owner of theirs runs version 0.0.1+deadbeef" in site.said
+    board.end_run("theirs-1")
+    board.close()
+
+
+def test_a_server_that_is_not_there_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = Address.of(f"postgresql://tester:{QUOTED}@127.0.0.1:1/trials")
+    board = Board(address, patience_s=0)
+    with pytest.raises(Exception, match=r"127\.0\.0\.1:1/trials") as failed:
+        board.prepare()
+    said = f"{failed.value!r} {failed.value} {address!r}"
+    assert PASSWORD not in said
+    assert QUOTED not in said
+    monkeypatch.delenv("MITIGATIONS_DATABASE_URL", raising=False)
+    with pytest.raises(Exception, match="MITIGATIONS_DATABASE_URL"):
+        Address.of(None)
+    with pytest.raises(Exception, match="not one of PostgreSQL") as wrong:
+        Address.of("mysql://me:secret@host/db")
+    assert "secret" not in str(wrong.value)
