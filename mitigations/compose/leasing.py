@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from mitigations.carried import carried_text
 from mitigations.codec import build, plain
+from mitigations.compose.builds import build_id
 from mitigations.compose.todo import Todo
 from mitigations.errors import MitigationsError, OverBudget
 from mitigations.files import read_text, write_atomic
@@ -35,7 +36,6 @@ from runner.engine import (
     EngineFailed,
     EngineUnavailable,
     OtherVersion,
-    build_id,
 )
 from runner.execute import Stop
 
@@ -153,11 +153,12 @@ class Leases:
         self._expected = expected
         while True:
             await self._watch()
+            done = False
             if self._given.stop.reason is not None:
                 await self._wind_up()
             else:
-                await self._offer(trials)
-            if not self._out:
+                done = await self._offer(trials)
+            if not self._out and (done or self._given.stop.reason is not None):
                 break
             await self._collect()
         if self._given.stop.reason is not None:
@@ -165,19 +166,20 @@ class Leases:
 
     # ---- out
 
-    async def _offer(self, trials: Iterator[Trial]) -> None:
+    async def _offer(self, trials: Iterator[Trial]) -> bool:
+        """Offer as much as the workers can hold; returns whether nothing is left to offer."""
         most = 1 if self._narrow else PER_WORKER * self._slots
         while len(self._out) < most:
             batch = self._cut(trials)
             if not batch:
-                return
+                return True
             try:
                 reservation = self._reserve(most)
             except OverBudget as exc:
                 self._again.extendleft(reversed(batch))
                 if not self._out:
                     self._given.stop.because(exc)
-                return
+                return False
             lease = _Lease(
                 id=uuid.uuid4().hex,
                 trials={trial.id: trial for trial in batch},
@@ -188,6 +190,7 @@ class Leases:
             )
             self._out[lease.id] = lease
             await asyncio.to_thread(self._put, lease)
+        return False
 
     def _cut(self, trials: Iterator[Trial]) -> list[Trial]:
         size = self._expected // (2 * PER_WORKER * max(1, self._slots))

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from mitigations.carried import read_carried
 from mitigations.codec import build, plain
+from mitigations.compose.builds import build_id
 from mitigations.compose.calls import Calls, Gates
 from mitigations.compose.limits import limits_of
 from mitigations.compose.playing import player_of
@@ -27,7 +28,7 @@ from mitigations.providers import Providers
 from mitigations.store import call_line
 from mitigations.study import parse_lock
 from runner.budget import Budget, worst_case_of
-from runner.engine import Address, Board, LeaseLost, LeaseState, OtherVersion, Worker, build_id
+from runner.engine import Address, Board, LeaseLost, LeaseState, OtherVersion, Worker
 from runner.execute import Stop, execute, remembered
 
 BEAT_S = 2.0

@@ -2,7 +2,6 @@
 
 from runner.engine.address import Address, EngineFailed, EngineUnavailable, OtherVersion
 from runner.engine.board import Board, Chunk, Held, LeaseLost, LeaseState, Worker
-from runner.engine.build import build_id
 
 __all__ = [
     "Address",
@@ -15,5 +14,4 @@ __all__ = [
     "LeaseState",
     "OtherVersion",
     "Worker",
-    "build_id",
 ]

@@ -3,7 +3,8 @@
 import psycopg
 import pytest
 
-from runner.engine import Address, Board, Worker, build_id
+from mitigations.compose.builds import build_id
+from runner.engine import Address, Board, Worker
 from tests.engine.engine_help import EACH_USD, Site, end, plain_run, provider
 from tests.engine.postgres import PASSWORD, QUOTED, Postgres
 
@@ -58,12 +59,18 @@ def test_another_version_is_refused_on_either_side(postgres: Postgres, site: Sit
     board = Board(Address.of(postgres.url))
     board.prepare()
     board.beat(Worker("old", "0.0.1+deadbeef", "far-host"))
+    with psycopg.connect(postgres.url) as connection:
+        # A beat that lasts until the test is over, however slow the machine is.
+        later = "set seen = now() + interval '1 hour'"
+        connection.execute(f"update mitigations.worker {later} where worker = 'old'")
     owner = site.owner("--workers-only")
     assert owner.wait(60) == 2, site.said
     assert "far-host" in site.said
     assert build_id() in site.said
     board.leave("old")
     board.open_run("theirs-1", build="0.0.1+deadbeef", lock="", scenarios="")
+    with psycopg.connect(postgres.url) as connection:
+        connection.execute(f"update mitigations.run {later} where run = 'theirs-1'")
     worker = site.worker()
     assert worker.wait(60) == 2, site.said
     assert "the owner of theirs runs version 0.0.1+deadbeef" in site.said
@@ -87,3 +94,12 @@ def test_a_server_that_is_not_there_is_named_without_its_password(
     with pytest.raises(Exception, match="not one of PostgreSQL") as wrong:
         Address.of("mysql://me:secret@host/db")
     assert "secret" not in str(wrong.value)
+
+
+def test_a_run_without_workers_waits_for_one_and_then_says_so(site: Site) -> None:
+    """Nothing was played, so nothing may be called complete."""
+    site.plan(models="simulated/lossy", repeats=1)
+    owner = site.owner("--workers-only")
+    assert owner.wait(120) == 1, site.said
+    assert "no worker has been there" in site.said
+    assert not [line for line in site.lines() if line.get("kind") == "finished"]
