@@ -64,6 +64,7 @@ def drift_alarm(rows: Sequence[ModelDrift]) -> Alarm:
     if not tested:
         detail = "no model and scenario has a scored control trial in both runs"
         return Alarm(name="drift", fired=None, detail=detail, decisive=False)
+    held = "1 model" if len(tested) == 1 else f"{len(tested)} models"
     detail = "; ".join(
         f"{row.model}: {row.difference:+.1%} since the earlier run (Holm p = {row.p_holm:.2g})"
         for row in moved
@@ -71,7 +72,7 @@ def drift_alarm(rows: Sequence[ModelDrift]) -> Alarm:
     return Alarm(
         name="drift",
         fired=bool(moved),
-        detail=detail or f"no change of control on {len(tested)} models",
+        detail=detail or f"no change of control on {held}",
         decisive=False,
     )
 
