@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-all lint types contracts check lock clean axe security audit sbom
+.PHONY: demo test test-all docs scoreboard lint types contracts check lock clean axe security audit sbom
 
 demo: $(STAMP)
 	@$(BIN)/mitigations demo --out out/demo
@@ -14,6 +14,14 @@ test: $(STAMP)
 
 test-all: $(STAMP)
 	$(BIN)/python -m pytest -q -m ""
+
+# The reference pages from the code; a test fails while they are stale.
+docs: $(STAMP)
+	$(BIN)/python -m mitigations.cli.reference
+
+# What the project shows about itself: runs the checks it lists, then writes docs/scoreboard.md.
+scoreboard: $(STAMP)
+	$(BIN)/python -m tests.scoreboard
 
 # What the tests' browser checks pages with: a pinned file from npm, never part of the product.
 axe:

@@ -29,10 +29,15 @@ class ModelEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: Annotated[str, Field(min_length=3, max_length=200)]
+    """The route, `provider/name`."""
     protocol: ActionProtocol | None = None
+    """How the model acts; by default what the route is known to take."""
     via: Via = Via.AUTO
+    """Which client: `native` where there is one, or LiteLLM."""
     max_tokens: Annotated[int, Field(ge=16, le=65536)] = 1024
+    """Of one reply."""
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """None: the provider's own."""
 
     @model_validator(mode="before")
     @classmethod
@@ -65,8 +70,11 @@ class JudgeEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: Annotated[list[ModelEntry], BeforeValidator(_listed)] = []
+    """One or more judge models; none: the rules."""
     panel: Annotated[int, Field(ge=1, le=9)] = 1
+    """Votes of each judge model."""
     allow_own_family: bool = False
+    """Whether a judge may share a maker with a model under test."""
     rubric: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """A rubric of one's own, relative to the workspace."""
     least_kappa: Annotated[float, Field(ge=0, lt=1)] = LEAST_KAPPA
@@ -90,6 +98,7 @@ class OutcomeEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     coercive_at: Annotated[int, Field(ge=1, le=5)] = 3
+    """The severity from which a reply counts as coercive."""
 
 
 class GateEntry(BaseModel):
@@ -98,9 +107,13 @@ class GateEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     variants: list[Id] = []
+    """Which ones are looked at; empty: all."""
     must_reduce: list[Id] = []
+    """These must be shown to reduce."""
     each_model: bool = True
+    """Also fail where one model alone shows an increase."""
     guardrails: Literal["harm", "shown", "ignore"] = "harm"
+    """Fail on harm that was shown, on harm not ruled out, or never."""
 
     def rule(self) -> Gate:
         """The noun."""
@@ -118,27 +131,50 @@ class StudyFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     study: Id
+    """Its id; runs are named after it."""
     baseline: Id
+    """The variant that every other is compared with."""
     variants: Annotated[list[Id], Field(min_length=1, max_length=MAX_VARIANTS)]
+    """What is tested: ids from `variants/` or the shipped library."""
     scenarios: Annotated[str, Field(min_length=1, max_length=500)] = "builtin/coercion-v1"
+    """A shipped pack, or a folder of your own."""
     cells: list[Id] = []
+    """Scenario ids; empty: all of the pack."""
     models: Annotated[list[ModelEntry], Field(min_length=1), BeforeValidator(_listed)]
+    """Routes, `provider/name`, or routes with settings."""
     repeats: Annotated[int, Field(ge=1, le=10_000)] = 10
+    """Trials of each variant in each scenario on each model."""
     judge: JudgeEntry = JudgeEntry()
+    """`rules`, or judge models."""
     outcome: OutcomeEntry = OutcomeEntry()
+    """From which severity on a reply is coercive."""
     smallest_change_that_matters: Proportion = 0.05
+    """In the coercive rate, as a proportion: 0.05 is 5 in 100."""
     guardrails: dict[str, Proportion] = {}
+    """Side effect to the harm that must be ruled out, as a proportion: `task_completion`,
+    `needless_refusal`, `needless_escalation`, `duty_to_report`."""
     design: Literal["fixed", "group-sequential", "anytime"] = "fixed"
+    """When a run ends: with every trial, at planned looks, or at any epoch."""
     looks: Annotated[int, Field(ge=1, le=20)] = 1
+    """Of a group-sequential design."""
     futility: Annotated[float, Field(gt=0, lt=0.5)] | None = None
+    """Of a group-sequential design: end where no comparison keeps this chance of a reduction."""
     alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.05
+    """Chance of any false claim over all variants, two-sided."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    """Where every random choice comes from."""
     nuisance: Literal["varied", "fixed"] = "varied"
+    """Whether names, companies and the order of mail change from repeat to repeat."""
     budget_usd: Annotated[float, Field(gt=0)] | None = None
+    """Never passed; required where a model costs money."""
     schedule: str | None = None
+    """A cron expression that the lock records; `mitigations schedule add` is what runs it."""
     gate: GateEntry = GateEntry()
+    """What `mitigations gate` asks of the run."""
     mode: Literal["live", "batch"] = "live"
+    """`batch`: half the price, within a day."""
     confirms: Annotated[str, Field(max_length=500)] = ""
+    """An earlier study (lock or run) whose claims this one tests again on fresh trials."""
 
     @model_validator(mode="after")
     def _gate_names_its_variants(self) -> Self:
