@@ -6,7 +6,7 @@ writes `docs/scoreboard.md`. A row that failed stays in the history when it pass
 """
 
 import argparse
-import datetime
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -35,10 +35,10 @@ class Row:
 
 ROWS = (
     Row(id="kills", promise="rows lost or paid twice after a kill: 0",
-        tried="SIGKILL at every named point and 21 times at random during a run; resumed, compared with an unbroken run",
+        tried="SIGKILL at every named point and 21 times at random, then resumed",
         full="200 kills more",
         tests=("tests/cli/test_cli_kill.py",)),
-    Row(id="storage", promise="acknowledged rows lost on a full disk or by a killed writer: 0; of eight processes one wins",
+    Row(id="storage", promise="acknowledged rows lost on a full disk or by a killed writer: 0",
         tried="full and read-only disks, killed writers, eight processes that start together",
         full="30 sizes of disk",
         tests=("tests/cli/test_cli_storage.py", "tests/store/test_store_journal.py")),
@@ -52,7 +52,7 @@ ROWS = (
         tried="8 planted keys, hosts that would leak one, redirects",
         tests=("tests/runner/test_runner_gateway_keys.py", "tests/runner/test_runner_redact.py")),
     Row(id="judge", promise="verdicts forged by text under test: 0",
-        tried="at least 200 planted attacks and as many benign twins against the reader of verdicts",
+        tried="at least 200 planted attacks, as many benign twins, on the reader of verdicts",
         tests=("tests/runner/test_runner_judge.py",)),
     Row(id="scripts", promise="scripts executed and requests made by a report: 0",
         tried="at least 150 payloads through every field of a report, in Chromium",
@@ -69,7 +69,7 @@ ROWS = (
     Row(id="plans", promise="changes of a locked plan that pass unnoticed: 0",
         tried="every field of a lock, every byte class of rubric, scenario and variant",
         tests=("tests/study/test_study_lock.py",)),
-    Row(id="tampering", promise="changes of a finished run's rows and journal that pass unnoticed: 0",
+    Row(id="tampering", promise="changes of a run's rows and journal that pass unnoticed: 0",
         tried="changes by SQL of every column, changed, added and removed journal lines",
         tests=("tests/store/test_store_tampering.py",)),
     Row(id="drift", promise="model changed in mid-run: flagged 20 times of 20",
@@ -97,7 +97,7 @@ def run_row(row: Row, *, slow: bool) -> dict[str, Any]:
     bad = [case.get("name", "?") for case in cases
            if case.find("failure") is not None or case.find("error") is not None]  # fmt: skip
     skipped = sum(case.find("skipped") is not None for case in cases)
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    today = dt.datetime.now(dt.UTC).date().isoformat()
     return {"date": today, "slow": slow, "tests": len(cases), "skipped": skipped, "failed": bad}
 
 
@@ -106,9 +106,9 @@ def page(figures: dict[str, Any]) -> str:
     lines = [
         "# Scoreboard",
         "",
-        "Written by `make scoreboard`, which runs the tests of each row and keeps the outcome with its date; do not",
-        "edit. A row that has not been run says so. A test may try many things: what is tried stands in the row. Sizes in",
-        "brackets are tried by `python -m tests.scoreboard --slow` only.",
+        "Written by `make scoreboard`, which runs the tests of each row and keeps the outcome with",
+        "its date; do not edit. A row that was not run says so. One test may try many things: the",
+        "row says what. Sizes in brackets are tried by `python -m tests.scoreboard --slow` only.",
         "",
         "| promise | tried | held by | last run | tests passed | failed | skipped |",
         "|---|---|---|---|---|---|---|",
@@ -122,24 +122,25 @@ def page(figures: dict[str, Any]) -> str:
             continue
         passed = last["tests"] - last["skipped"] - len(last["failed"])
         when = last["date"] + (", with full sizes" if last["slow"] else "")
-        lines.append(f"| {row.promise} | {tried} | {files} | {when} | {passed} | {len(last['failed'])} "
-                     f"| {last['skipped']} |")  # fmt: skip
+        counts = f"{passed} | {len(last['failed'])} | {last['skipped']}"
+        lines.append(f"| {row.promise} | {tried} | {files} | {when} | {counts} |")
     return "\n".join([*lines, "", *_errors(), "", *_failures(figures), "", OTHER])
 
 
 def _errors() -> list[str]:
     """Observed error rates of the analysis, the missed targets by name."""
     found = json.loads((DOCS / "calibration.json").read_text())
-    missed = [one for one in found["findings"] if not one["met"]]
-    family = [one for one in found["findings"] if "family" in one["what"]]
+    missed = [one for one in found["findings"] if one["met"] is False]
+    family = [one for one in found["findings"] if one["what"] == "any true null rejected"]
+    size = "full" if found["full"] else "small"
+    count = f"{len(found['findings'])} figures, {len(missed)} targets missed"
     lines = [
         "## Error rates of the analysis",
         "",
-        f"Of {found['date']}, {'full' if found['full'] else 'small'} size: {len(found['findings'])} targets, "
-        f"{len(missed)} missed ([calibration](calibration.md)).",
+        f"Of {found['date']}, {size} size: {count} ([calibration](calibration.md)).",
         "",
     ]
-    lines += [f"- {one['what']}, {one['setting']}: {one['observed']:.4f} (Monte Carlo error "
+    lines += [f"- Family-wise error, {one['setting']}: {one['observed']:.4f} (Monte Carlo error "
               f"{one['monte_carlo_error']:.4f})" for one in family]  # fmt: skip
     lines += [
         f"- **Missed**: {one['what']}, {one['setting']}: {one['observed']:.4f}" for one in missed
@@ -160,7 +161,8 @@ def _failures(figures: dict[str, Any]) -> list[str]:
 
 OTHER = """\
 ## Missed targets of speed
-Published with their machine and date: [runner](benchmarks-runner.md), [gateway](benchmarks-gateway.md),
+Published with their machine and date: [runner](benchmarks-runner.md),
+[gateway](benchmarks-gateway.md), [storage](benchmarks-storage.md),
 [statistics](benchmarks-statistics.md), [report](benchmarks-report.md).
 """
 
