@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalResults, EvalSample
     from inspect_ai.model import ModelUsage
 
-MAX_SAMPLES = 50_000
+MAX_SAMPLES = 20_000
 """In one log: the library holds it whole while it is written."""
 
 
