@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mitigations.compose.standing import standing
 from mitigations.errors import MitigationsError, NoData
+from mitigations.model import VerdictKind
 from mitigations.schedules import Claimed
 from mitigations.schedules.notices import NOTICES, Notices
 from mitigations.store import Store
@@ -70,7 +71,9 @@ def _verdicts(book: Notices, found: Standing, run: str, at: datetime) -> None:
         now = point.verdict_words
         before = book.verdict(found.study, one.variant, now, at=at)
         if before is None and one.variant in effects:
-            before = effects[one.variant].earlier
+            # An upgrade makes every earlier run one not to be relied on: that is no news.
+            earlier = effects[one.variant].earlier
+            before = None if earlier == VerdictKind.DO_NOT_RELY else earlier
         if before in {None, now}:
             continue
         lost = str(before).startswith("reduces") and not now.startswith("reduces")

@@ -5,8 +5,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from mitigations.errors import MitigationsError
 from mitigations.files import YamlDoc, parse_yaml, read_yaml, validate
 from mitigations.model import LEAST_KAPPA, ActionProtocol, Gate, ModelSpec, Study, Via
 
@@ -185,6 +186,20 @@ class StudyFile(BaseModel):
         if left_out:
             raise ValueError(f"gate: {min(left_out)!r} must reduce but is not among its variants")
         return self
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_timetable(cls, value: str | None) -> str | None:
+        if value is not None:
+            # Only where there is one: the package brings the database along.
+            from mitigations.schedules.cron import timetable  # noqa: PLC0415
+
+            try:
+                timetable(value)
+            except MitigationsError as exc:
+                said = str(exc).removeprefix("schedule: ").replace("\n  ", ". ")
+                raise ValueError(said) from exc
+        return value
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:

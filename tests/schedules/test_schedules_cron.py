@@ -9,6 +9,7 @@ import pytest
 
 from mitigations.errors import InvalidFile, UnknownName
 from mitigations.schedules import timetable
+from mitigations.study import parse_study
 
 
 def at(text: str) -> datetime:
@@ -83,6 +84,15 @@ def test_either_day_field_suffices_as_in_every_cron() -> None:
 def test_what_is_no_timetable_is_refused(text: str, kind: type[Exception]) -> None:
     with pytest.raises(kind):
         timetable(text)
+
+
+def test_a_study_with_a_wrong_schedule_names_its_line() -> None:
+    text = "study: s\nbaseline: b\nvariants: [v]\nmodels: [simulated/published]\nschedule: "
+    assert parse_study(text + '"0 6 * * MON Europe/Berlin"').schedule is not None
+    with pytest.raises(InvalidFile, match=r"study:5: schedule: .*not a cron expression"):
+        parse_study(text + '"every monday"')
+    with pytest.raises(InvalidFile, match=r"study:5: schedule: .*no time zone 'Europe/Berlim'"):
+        parse_study(text + '"0 6 * * MON Europe/Berlim"')
 
 
 def test_a_nickname_is_its_expression() -> None:

@@ -89,6 +89,30 @@ def test_a_slot_that_comes_due_while_a_run_goes_is_missed(workspace: Path) -> No
         assert "overlap" in client_of(services).get("/health").text
 
 
+def test_a_schedule_is_made_changed_and_ended_on_the_page(workspace: Path) -> None:
+    """By whoever may run; what is no timetable is refused, and hostile text is shown as text."""
+    with attached(workspace) as (_, services):
+        client = client_of(services)
+        given = {"cron": "0 6 * * MON", "zone": "Europe/Berlin"}
+        assert client.post("/studies/first/schedule", data=given).status_code == 303
+        page = client.get("/studies/first").text
+        assert "0 6 * * MON Europe/Berlin" in page
+        assert client.post("/studies/first/schedule", data=given | {"cron": "@daily"}).is_redirect
+        assert "0 0 * * * Europe/Berlin" in client.get("/studies/first").text
+        for bad in ({"cron": "<script>alert(1)</script>"}, {"zone": "Mars/<b>X"}, {"cron": ""}):
+            answer = client.post("/studies/first/schedule", data=given | bad)
+            assert 400 <= answer.status_code < 500
+            assert "<script>alert" not in answer.text
+            assert "<b>X" not in answer.text
+        assert client.post("/studies/first/unschedule").status_code == 303
+        assert client.post("/studies/first/unschedule").status_code == 404
+        assert book_of(services.db).schedules() == {}
+        assert {deed.what for deed in services.audit.latest(9)} >= {
+            "schedule a study",
+            "end a schedule",
+        }
+
+
 def test_the_health_page_says_who_is_told_and_what_began(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

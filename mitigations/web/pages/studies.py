@@ -16,6 +16,7 @@ from mitigations.web.refusals import FormRefused
 from mitigations.web.render import page
 from mitigations.web.results import MEDIA
 from mitigations.web.services import Services
+from mitigations.web.views import schedules as schedule_views
 from mitigations.web.views import studies as views
 from mitigations.web.views.study_text import MODELS_SHOWN, Draft, draft_text
 
@@ -99,7 +100,13 @@ def add(request: Request, services: Here, who: Proposer, form: Sent) -> Response
 def one(request: Request, services: Here, _: Reader, name: str) -> HTMLResponse:
     """One study: verdict, plan, price and power, lock, runs."""
     view = views.study_view(services, name)
-    return page(request, "study.html", study=view, live=views.running_of(view.runs))
+    return page(
+        request,
+        "study.html",
+        study=view,
+        live=views.running_of(view.runs),
+        schedule=schedule_views.one(services, name),
+    )
 
 
 @router.get("/studies/{name}/history")
@@ -123,6 +130,20 @@ def start(services: Here, who: Runner, form: Sent, name: str) -> RedirectRespons
     """Run what the lock holds, or go on with it."""
     job = views.start(services, who, name, Options(budget_usd=budget_of(form)))
     return go.to("runs", job.run)
+
+
+@router.post("/studies/{name}/schedule")
+def schedule(services: Here, who: Runner, form: Sent, name: str) -> RedirectResponse:
+    """Have it run by the clock, or change when."""
+    schedule_views.put(services, who, name, cron=form.one("cron"), zone=form.one("zone"))
+    return go.to("studies", name)
+
+
+@router.post("/studies/{name}/unschedule")
+def unschedule(services: Here, who: Runner, name: str) -> RedirectResponse:
+    """No further slot of it; what has run stays."""
+    schedule_views.end(services, who, name)
+    return go.to("studies", name)
 
 
 def budget_of(form: Form) -> float | None:
