@@ -77,7 +77,7 @@ def _ended(store: Store, runs: Sequence[str]) -> tuple[list[str], list[tuple[str
 
 def _side(store: Store, run: str, plan: Plan) -> RunSide:
     """One run with its analysis, worked out once for each state of its data."""
-    key = (str(store.path.resolve()), run, store.stamp(run))
+    key = (str(store.path.resolve()), run, store.stamp(run, alone=True))
     with _LOCK:
         known = _SIDES.get(key)
     if known is None:

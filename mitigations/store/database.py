@@ -265,14 +265,19 @@ class Store:
         rows = self._db.execute("select run, count(*) from outcome group by run").fetchall()
         return dict(rows)
 
-    def stamp(self, run: str) -> tuple[int, ...]:
-        """Another value whenever a row that tells of this run was added, in whichever table."""
+    def stamp(self, run: str, *, alone: bool = False) -> tuple[int, ...]:
+        """Another value whenever a row that tells of this run was added, in whichever table.
+
+        `alone`: rows that any run may add (plans, texts) are left out; live checks of judges stay.
+        """
         tables = self._db.execute(
             "select table_name, bool_or(column_name = 'run') from duckdb_columns() "
             "where not internal and database_name = current_database() group by all order by all"
         ).fetchall()
         found = []
         for table, has_run in tables:
+            if alone and not has_run and table != "judge_check":
+                continue
             if table in NAMED_ONCE:
                 continue
             # The names are those of our own schema; the run is a parameter.

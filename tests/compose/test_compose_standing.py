@@ -11,6 +11,7 @@ import pytest
 import reports
 from mitigations.cli.app import run as cli
 from mitigations.compose import standing as standing_module
+from mitigations.compose.noticing import notices_of, run_ended
 from mitigations.compose.run_due import run_due
 from mitigations.compose.scheduling import Keeper, add_schedule, book_of, slot_seed
 from mitigations.compose.standing import standing
@@ -140,6 +141,40 @@ def test_a_mitigation_that_stopped_working_is_named(
     assert "A mitigation that used to work." in leads
 
 
+def test_an_older_run_is_analysed_once_however_many_follow(
+    three: tuple[Store, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new run of whichever study leaves what is known of the others as it is."""
+    store, team = three
+    standing(store, "weekly")
+    analysed: list[str] = []
+    real = standing_module.run_side
+    monkeypatch.setattr(
+        standing_module, "run_side", lambda s, run, plan: analysed.append(run) or real(s, run, plan)
+    )
+    clock = Clock()
+    clock.at = START + timedelta(days=4)
+    ((run, _, _),) = due(store, team, clock)
+    assert len(standing(store, "weekly").runs) == 4
+    assert analysed == [run]
+
+
+def test_the_end_of_a_run_tells_of_a_verdict_that_changed(three: tuple[Store, Path]) -> None:
+    """Against what was told before, once; the same end again tells nothing new."""
+    store, team = three
+    book = notices_of(team / "mitigations.duckdb")
+    book.verdict("weekly", "pause-and-review-v1", "increases", at=START)
+    (run, *_), *_ = store.runs()
+    for _ in range(2):
+        run_ended(
+            book, store, study="weekly", run=run, state="finished", over_budget=False, at=START
+        )
+    told = [notice for notice, _ in book.latest(9) if notice.key.startswith("verdict:")]
+    assert [notice.key for notice in told] == [f"verdict:weekly:pause-and-review-v1:{run}"]
+    assert told[0].path == "/studies/weekly/history"
+    assert "has another verdict: increases before" in told[0].text
+
+
 def test_names_that_change_are_marked_once() -> None:
     names: list[tuple[str, ...]] = [("m-1",), (), ("m-1",), ("m-2",), ("m-2",)]
     assert standing_module._others(names) == [False, False, False, True, False]
@@ -186,3 +221,38 @@ def test_while_another_process_holds_the_database_overlaps_are_recorded(team: Pa
     assert (len(found), waiting) == (1, [])
     assert [one.count for one in found[0].missed] == [2]
     assert keeper.look_on() == ([], [])
+
+
+class Killed(BaseException):
+    """A kill: nothing of ours may catch it."""
+
+
+@pytest.mark.parametrize("where", ["before the line", "after the line"])
+def test_a_kill_at_the_moment_of_firing_leaves_one_run(
+    team: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Before the slot is written down: it is still due. After: its run is resumed, and once."""
+    clock = Clock()
+    db = team / "mitigations.duckdb"
+    when = timetable("0 * * * * UTC")
+    add_schedule(db, team / "studies" / "weekly.yaml", when=when, by="", now=START)
+    clock.at += timedelta(hours=1)
+    started: list[str] = []
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    if where == "before the line":
+        with monkeypatch.context() as patch:
+            patch.setattr("mitigations.schedules.book.append_record", killed)
+            with pytest.raises(Killed):
+                Keeper(db, now=clock.now).look(killed)
+    else:
+        with pytest.raises(Killed):
+            Keeper(db, now=clock.now).look(killed)
+    again = Keeper(db, now=clock.now)
+    resumed = again.resume(lambda due: started.append(due.plan.run_id))
+    again.look(lambda due: started.append(due.plan.run_id))
+    assert len(resumed) == (where == "after the line")
+    assert [one.run for one in book_of(db).schedules()["weekly"].fired] == started
+    assert len(started) == 1
