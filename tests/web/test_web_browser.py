@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
 def settled(page: Page, words: str) -> None:
     """Wait until the page says so."""
     page.wait_for_function(
-        "words => document.body.innerText.includes(words)", arg=words, timeout=180_000
+        "words => document.body?.innerText.includes(words)", arg=words, timeout=180_000
     )
 
 
