@@ -98,6 +98,7 @@ def is_data(block: Block) -> bool:
 DATA = {
     ("analyze.md", "variant,scenario,mod"),
     ("architecture.md", "variants/library/*.m"),
+    ("architecture.md", "a due slot --compose"),
 }
 
 
@@ -138,6 +139,20 @@ def read_yaml(text: str) -> None:
 def test_the_pages_that_other_tests_read_are_read_there():
     for (page, _), test in ELSEWHERE.items():
         assert re.search(page.removesuffix(".md"), (ROOT / test).read_text()), (page, test)
+
+
+def test_the_index_names_every_page():
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {page for page in pages if f"]({page}" not in index} == set()
+
+
+def test_the_architecture_page_names_every_package():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    folders = {path.parent.name for path in (ROOT / "mitigations").glob("*/__init__.py")}
+    assert {
+        name for name in folders if f"mitigations.{name}" not in page.replace("/", ".")
+    } == set()
 
 
 def test_there_are_blocks_to_hold():
