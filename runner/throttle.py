@@ -156,6 +156,8 @@ class Pace:
     DOUBLE_S = 2.0
     """A rate that was only guessed, as nothing was served before the first refusal, doubles in this
     time until the next one."""
+    SURE_S = 5.0
+    """A shorter time between two refusals says too little of the provider's rate."""
     WINDOW_S = 60.0
     FLOOR = 1 / 60
 
@@ -208,8 +210,8 @@ class Pace:
             self._is_guess = seen is None
         elif self._is_guess:
             self._is_guess = False  # what was served on the way up says less than where it ended
-        # A window shorter than a second measures chance, not the provider.
-        elif seen is not None and now - since >= 1:
+        # A short window measures chance, and the pause that a refusal asked of every caller.
+        elif seen is not None and now - since >= self.SURE_S:
             rate = min(rate, seen / self.CUT)
         self._cuts += 1
         self._rate, self._cut_at = max(self.FLOOR, rate * self.CUT), now
