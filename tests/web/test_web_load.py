@@ -15,7 +15,7 @@ def test_readers_and_a_run_do_not_harm_each_other(
 ) -> None:
     """The time of a page is only held to its limit where the machine is ours (`-m slow`)."""
     found = measure(count=readers, seconds=seconds, rate=200.0, pause=0.0)
-    assert found.pages > readers
+    assert found.pages >= readers
     assert found.failed == 0
     assert found.lost == 0
     assert found.cell_faults == 0
