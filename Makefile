@@ -37,7 +37,7 @@ types: $(STAMP)
 contracts: $(STAMP)
 	$(BIN)/lint-imports
 
-# Bandit reads no `noqa`; what it skips is held line by line by ruff's S608 and S704 (pyproject.toml).
+# Bandit reads no `noqa`; what it skips is held line by line by ruff's S104, S608 and S704 (pyproject.toml).
 security: $(STAMP)
 	$(BIN)/bandit --quiet --recursive -ll -c pyproject.toml mitigations variants runner stats reports
 	$(BIN)/python .ci/pth.py .venv
