@@ -13,6 +13,7 @@ from reports.gate import GateCheck, Gated, gate
 from reports.gate_files import gate_markdown, junit
 from reports.parts.against import headline
 from reports.parts.document import notices
+from reports.parts.examples import judges, result, transcript
 from reports.parts.paths import RunPoint, history
 from reports.parts.standing import news as standing_news
 from reports.parts.verdict import verdict_lines
@@ -110,14 +111,17 @@ __all__ = [
     "gate_markdown",
     "headline",
     "history",
+    "judges",
     "junit",
     "model_sentence",
     "notices",
     "report_json",
+    "result",
     "sample_places",
     "sentence",
     "standing_bytes",
     "standing_news",
+    "transcript",
     "verdict_lines",
     "verdict_text",
     "write",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mitigations.errors import InvalidFile, StorageFailed
+from reports.blocks import Document
 from reports.comparing import RunComparison
 from reports.report import Report
 from reports.standing import Standing
@@ -67,46 +68,46 @@ def comparison_html(comparison: RunComparison) -> str:
     return page(comparison_document(comparison))
 
 
+PAGE_FORMATS = (".html", ".md")
+"""What a page that is no whole report is written as."""
+
+
 def write_summary(report: Report, path: Path | str) -> Path:
-    """One page for publication, `.md` or `.html`, by the same rules as `write`."""
-    target = Path(path)
-    if target.suffix.lower() not in SUMMARY_FORMATS:
-        fix = "use .md or .html"
-        raise InvalidFile(target, "a summary is not written in this format", fix=fix)
-    write_whole(destination(target), summary_bytes(report, target.suffix.lower()))
-    return target
-
-
-SUMMARY_FORMATS = (".html", ".md")
+    """One page for publication, in one of `PAGE_FORMATS`, by the same rules as `write`."""
+    return _write_page(Path(path), "a summary", lambda suffix: summary_bytes(report, suffix))
 
 
 def summary_bytes(report: Report, suffix: str) -> bytes:
-    """The summary in one of `SUMMARY_FORMATS`."""
-    from reports.html import page  # noqa: PLC0415 - jinja2 and figures only where they are used
-    from reports.markdown import text_of  # noqa: PLC0415 - the same
-    from reports.parts import summary_document  # noqa: PLC0415 - the same
+    """The summary in one of `PAGE_FORMATS`."""
+    from reports.parts import summary_document  # noqa: PLC0415 - figures only where they are used
 
-    content = summary_document(report)
-    return (page(content) if suffix == ".html" else text_of(content)).encode()
+    return _page_bytes(summary_document(report), suffix)
 
 
 def write_standing(standing: Standing, path: Path | str) -> Path:
-    """A study over its runs, `.html` or `.md`, by the same rules as `write`."""
-    target = Path(path)
-    if target.suffix.lower() not in SUMMARY_FORMATS:
-        fix = "use .md or .html"
-        raise InvalidFile(target, "a history is not written in this format", fix=fix)
-    write_whole(destination(target), standing_bytes(standing, target.suffix.lower()))
-    return target
+    """A study over its runs, in one of `PAGE_FORMATS`, by the same rules as `write`."""
+    return _write_page(Path(path), "a history", lambda suffix: standing_bytes(standing, suffix))
 
 
 def standing_bytes(standing: Standing, suffix: str) -> bytes:
     """The same as bytes."""
-    from reports.html import page  # noqa: PLC0415 - jinja2 and figures only where they are used
-    from reports.markdown import text_of  # noqa: PLC0415 - the same
     from reports.parts.standing import standing_document  # noqa: PLC0415 - the same
 
-    content = standing_document(standing)
+    return _page_bytes(standing_document(standing), suffix)
+
+
+def _write_page(target: Path, what: str, written: Callable[[str], bytes]) -> Path:
+    suffix = target.suffix.lower()
+    if suffix not in PAGE_FORMATS:
+        raise InvalidFile(target, f"{what} is not written in this format", fix="use .md or .html")
+    write_whole(destination(target), written(suffix))
+    return target
+
+
+def _page_bytes(content: Document, suffix: str) -> bytes:
+    from reports.html import page  # noqa: PLC0415 - jinja2 and figures only where they are used
+    from reports.markdown import text_of  # noqa: PLC0415 - the same
+
     return (page(content) if suffix == ".html" else text_of(content)).encode()
 
 

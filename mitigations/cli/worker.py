@@ -1,11 +1,8 @@
 """`mitigations worker`: plays trials for runs whose owner is on another host."""
 
-import contextlib
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -28,6 +25,7 @@ def worker(
     ] = None,
 ) -> None:
     """Play trials for runs started elsewhere with `--engine dbos`, until Ctrl-C."""
+    from mitigations.compose.ending import sigterm_as_ctrl_c  # noqa: PLC0415 - start-up stays light
     from mitigations.compose.working import Host, Means  # noqa: PLC0415 - start-up stays light
     from mitigations.providers import read_providers, read_providers_file  # noqa: PLC0415
     from runner.engine import Address  # noqa: PLC0415
@@ -38,7 +36,7 @@ def worker(
     means = Means(
         address=address, providers=known, now=now, concurrency=concurrency, say=_saying(here.quiet)
     )
-    with _terminated_politely(), Host(means) as host:
+    with sigterm_as_ctrl_c(), Host(means) as host:
         means.say(f"Worker {host.me.id} ({host.me.build}) at {address.shown}. Ctrl-C stops.")
         try:
             while not host.wait(1.0):
@@ -57,17 +55,3 @@ def _saying(quiet: bool) -> Callable[[str], None]:
             typer.echo(text, err=True)
 
     return say
-
-
-@contextlib.contextmanager
-def _terminated_politely() -> Iterator[None]:
-    """SIGTERM as Ctrl-C: that is how a service manager ends a worker."""
-
-    def stop(_: int, __: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

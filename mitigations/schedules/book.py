@@ -6,17 +6,17 @@ agree. The mark of a schedule only ever moves forward: every due slot up to it i
 a line that says it was fired, or by one that says why not. A slot after it can be claimed once.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mitigations.errors import InvalidFile, MitigationsError, StorageFailed, UnknownName
+from mitigations.errors import InvalidFile, MitigationsError, UnknownName
+from mitigations.schedules.books import as_moment, as_text, held
 from mitigations.schedules.cron import Timetable, timetable
 from mitigations.store import append_record
 
@@ -175,7 +175,7 @@ class Book:
                     "zone": entry.timetable.zone,
                     "grace_s": entry.grace.total_seconds(),
                     "by": entry.by,
-                    "at": _text(entry.since),
+                    "at": as_text(entry.since),
                 },
             )
             return known.schedules[entry.name]
@@ -186,7 +186,7 @@ class Book:
             if name not in known.schedules:
                 raise UnknownName("schedule", name[:80], known.schedules)
             found = known.schedules[name]
-            self._write(known, {"t": "remove", "schedule": name, "by": by, "at": _text(at)})
+            self._write(known, {"t": "remove", "schedule": name, "by": by, "at": as_text(at)})
             return found
 
     def schedules(self) -> dict[str, Schedule]:
@@ -235,14 +235,14 @@ class Book:
             missed = Missed(first=slot, last=slot, count=1, reason=reason)
             self._miss(known, schedule.name, missed, now)
             return None, (missed,)
-        line = {"t": "fired", "schedule": schedule.name, "slot": _text(slot)}
-        self._write(known, line | {"run": run, "at": _text(now), "pid": os.getpid()})
+        line = {"t": "fired", "schedule": schedule.name, "slot": as_text(slot)}
+        self._write(known, line | {"run": run, "at": as_text(now), "pid": os.getpid()})
         return known.schedules[schedule.name].fired[-1], ()
 
     def _miss(self, known: _Folded, name: str, missed: Missed, now: datetime) -> None:
-        line: dict[str, Any] = {"t": "missed", "schedule": name, "slot": _text(missed.first)}
-        line |= {"until": _text(missed.last), "count": missed.count}
-        self._write(known, line | {"reason": missed.reason, "at": _text(now)})
+        line: dict[str, Any] = {"t": "missed", "schedule": name, "slot": as_text(missed.first)}
+        line |= {"until": as_text(missed.last), "count": missed.count}
+        self._write(known, line | {"reason": missed.reason, "at": as_text(now)})
 
     def going(self) -> dict[str, Fired]:
         """Runs that were fired and have not ended, by their schedule; removed ones as well."""
@@ -259,8 +259,8 @@ class Book:
         with self._open() as known:
             for name, one in {**known.gone, **known.schedules}.items():
                 if one.going is not None and one.going.run == run:
-                    line = {"t": "ended", "schedule": name, "slot": _text(one.going.slot)}
-                    line |= {"run": run, "state": state, "detail": detail, "at": _text(at)}
+                    line = {"t": "ended", "schedule": name, "slot": as_text(one.going.slot)}
+                    line |= {"run": run, "state": state, "detail": detail, "at": as_text(at)}
                     self._write(known, line)
                     return name
             return None
@@ -270,13 +270,7 @@ class Book:
     @contextmanager
     def _open(self) -> Iterator[_Folded]:
         """The state of the file, held against every other writer."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            guard = self.path.with_name(f".{self.path.name}.lock").open("a")
-        except OSError as exc:
-            raise StorageFailed(f"{self.path}: cannot be opened: {exc.strerror or exc}") from exc
-        with guard:
-            fcntl.flock(guard, fcntl.LOCK_EX)
+        with held(self.path):
             self._catch_up()
             yield self._known
 
@@ -326,7 +320,7 @@ def _fold(known: _Folded, line: dict[str, Any]) -> None:
     was = home[name]
     fired, missed = was.counts
     if line["t"] == "fired":
-        one = Fired(slot=_time(line["slot"]), run=line["run"], at=_time(line["at"]))
+        one = Fired(slot=as_moment(line["slot"]), run=line["run"], at=as_moment(line["at"]))
         home[name] = replace(
             was,
             fired=(*was.fired, one)[-KEPT:],
@@ -335,8 +329,8 @@ def _fold(known: _Folded, line: dict[str, Any]) -> None:
         )
     elif line["t"] == "missed":
         some = Missed(
-            first=_time(line["slot"]),
-            last=_time(line["until"]),
+            first=as_moment(line["slot"]),
+            last=as_moment(line["until"]),
             count=line["count"],
             reason=line["reason"],
         )
@@ -351,14 +345,14 @@ def _fold(known: _Folded, line: dict[str, Any]) -> None:
             was.fired[-1],
             state=line["state"],
             detail=line["detail"],
-            ended=max(was.fired[-1].at, _time(line["at"])),
+            ended=max(was.fired[-1].at, as_moment(line["at"])),
         )
         home[name] = replace(was, fired=(*was.fired[:-1], ended))
 
 
 def _added(known: _Folded, line: dict[str, Any]) -> Schedule:
     """A changed schedule keeps its history: no slot that was fired can come due again."""
-    name, since = line["schedule"], _time(line["at"])
+    name, since = line["schedule"], as_moment(line["at"])
     was = known.schedules.get(name) or known.gone.get(name)
     fresh = Schedule(
         name=name,
@@ -378,11 +372,3 @@ def _added(known: _Folded, line: dict[str, Any]) -> Schedule:
         missed=was.missed,
         counts=was.counts,
     )
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _time(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

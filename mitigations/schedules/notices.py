@@ -5,16 +5,16 @@ ended and begins anew. One append-only file beside the database, under a lock of
 stand in it by their name alone: an address is a secret.
 """
 
-import fcntl
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mitigations.errors import InvalidFile, StorageFailed
+from mitigations.errors import InvalidFile
+from mitigations.schedules.books import as_moment, as_text, held
 from mitigations.store import append_record
 
 NOTICES = "notices.jsonl"
@@ -71,7 +71,7 @@ class Notices:
         with self._open() as known:
             if key in known.on:
                 return False
-            line = {"t": "on", "key": key, "text": text, "path": path, "at": _text(at)}
+            line = {"t": "on", "key": key, "text": text, "path": path, "at": as_text(at)}
             append_record(self.path, line)
             return True
 
@@ -79,7 +79,7 @@ class Notices:
         """The condition is over; its next onset is told again."""
         with self._open() as known:
             if key in known.on:
-                append_record(self.path, {"t": "off", "key": key, "at": _text(at)})
+                append_record(self.path, {"t": "off", "key": key, "at": as_text(at)})
 
     def verdict(self, study: str, variant: str, verdict: str, *, at: datetime) -> str | None:
         """Write down a variant's verdict; gives the one before it, or None for the first."""
@@ -87,7 +87,7 @@ class Notices:
             before = known.verdicts.get((study, variant))
             if before != verdict:
                 line = {"t": "verdict", "study": study, "variant": variant, "verdict": verdict}
-                append_record(self.path, line | {"at": _text(at)})
+                append_record(self.path, line | {"at": as_text(at)})
             return before
 
     def waiting(self, targets: Sequence[str], *, now: datetime) -> list[tuple[Notice, str]]:
@@ -104,7 +104,7 @@ class Notices:
         """Write down an attempt; an empty reason: it was taken."""
         line = {"t": "tried", "n": notice.number, "target": target, "reason": reason}
         with self._open():
-            append_record(self.path, line | {"at": _text(at)})
+            append_record(self.path, line | {"at": as_text(at)})
 
     def latest(self, most: int) -> list[tuple[Notice, dict[str, Tries]]]:
         """The newest first, each with how telling went, by target."""
@@ -119,13 +119,7 @@ class Notices:
 
     @contextmanager
     def _open(self) -> Iterator[_Folded]:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            guard = self.path.with_name(f".{self.path.name}.lock").open("a")
-        except OSError as exc:
-            raise StorageFailed(f"{self.path}: cannot be opened: {exc.strerror or exc}") from exc
-        with guard:
-            fcntl.flock(guard, fcntl.LOCK_EX)
+        with held(self.path):
             yield self._read()
 
     def _read(self) -> _Folded:
@@ -159,7 +153,7 @@ def _fold(known: _Folded, line: dict[str, Any]) -> None:
                 key=line["key"],
                 text=line["text"],
                 path=line["path"],
-                at=_time(line["at"]),
+                at=as_moment(line["at"]),
             )
         )
     elif line["t"] == "off":
@@ -168,13 +162,5 @@ def _fold(known: _Folded, line: dict[str, Any]) -> None:
         known.verdicts[line["study"], line["variant"]] = line["verdict"]
     elif line["t"] == "tried":
         tries = known.tries.setdefault((line["n"], line["target"]), Tries())
-        tries.count, tries.last = tries.count + 1, _time(line["at"])
+        tries.count, tries.last = tries.count + 1, as_moment(line["at"])
         tries.reason, tries.is_done = line["reason"], not line["reason"]
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _time(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -63,7 +63,7 @@ class Journal:
             try:
                 if self._failure is not None:
                     raise self._failure
-                await asyncio.to_thread(self._write, b"".join(line.data for line in batch))
+                await asyncio.to_thread(_append, self._fd, b"".join(line.data for line in batch))
             except (OSError, StorageFailed) as exc:
                 self._fail(batch, exc)
             else:
@@ -89,18 +89,6 @@ class Journal:
             if line.done is not None and not line.done.done():
                 line.done.set_result(None)
 
-    def _write(self, data: bytes) -> None:
-        start = os.fstat(self._fd).st_size
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(self._fd, view) :]
-            os.fdatasync(self._fd)
-        except OSError:
-            # A torn line would be read as a damaged journal: take back what was not acknowledged.
-            os.ftruncate(self._fd, start)
-            raise
-
     def close(self) -> None:
         """Close the file; records still pending were never acknowledged."""
         if self._fd >= 0:
@@ -125,12 +113,26 @@ def append_record(path: Path, record: dict[str, Any]) -> None:
     line = (json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
     descriptor = _open(path)
     try:
-        os.write(descriptor, line)
-        os.fdatasync(descriptor)
+        _append(descriptor, line)
     except OSError as exc:
         raise StorageFailed(f"{path}: cannot be written: {exc.strerror or exc}") from exc
     finally:
         os.close(descriptor)
+
+
+def _append(descriptor: int, data: bytes) -> None:
+    """All of it, on disk, or none of it."""
+    start, view = os.fstat(descriptor).st_size, memoryview(data)
+    try:
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.fdatasync(descriptor)
+    except OSError:
+        # A torn line would be read as a damaged file: take back what was not acknowledged, unless
+        # another process has written behind it.
+        if os.fstat(descriptor).st_size == start + len(data) - len(view):
+            os.ftruncate(descriptor, start)
+        raise
 
 
 def _open(path: Path) -> int:

@@ -1,16 +1,14 @@
 """The process: bind, announce, serve, and give everything back in order."""
 
-import contextlib
-import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import uvicorn
 
+from mitigations.compose.ending import sigterm_as_ctrl_c
 from mitigations.compose.ownership import announce, new_secret
 from mitigations.errors import MitigationsError
 from mitigations.store import Store
@@ -85,7 +83,7 @@ def run_service(
             timeout_keep_alive=20,
             timeout_graceful_shutdown=5,
         )
-        with _terminated_politely():
+        with sigterm_as_ctrl_c():
             say(f"Serving {services.root} at {url}/  (Ctrl-C stops)")
             uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:
@@ -131,17 +129,3 @@ def _prepare(services: Services) -> None:
     for run, _, _ in runs:
         if sizes.get(run):
             services.results.refresh_later(run)
-
-
-@contextlib.contextmanager
-def _terminated_politely() -> Iterator[None]:
-    """SIGTERM as Ctrl-C: the server's own handler raises it again when it has shut down."""
-
-    def stop(_: int, __: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -59,7 +59,7 @@ def _example(pair: Pair) -> Example:
     assert shown is not None  # `choose` never gives a pair of two empty sides
     trial = shown.trial
     sides = [("baseline", pair.baseline), ("variant", pair.treated)]
-    outcome = " → ".join(_result(one) for _, one in sides if one is not None)
+    outcome = " → ".join(result(one) for _, one in sides if one is not None)
     return Example(
         summary=f"{pair.why.capitalize()}: {trial.scenario} on {trial.model}, repeat "
         f"{trial.repeat} ({outcome})",
@@ -67,7 +67,8 @@ def _example(pair: Pair) -> Example:
     )
 
 
-def _result(outcome: Outcome) -> str:
+def result(outcome: Outcome) -> str:
+    """How a trial ended, in a few words."""
     if outcome.coercive is None:
         return f"missing ({outcome.status.value})"
     word = "coercive" if outcome.coercive else "not coercive"
@@ -79,15 +80,20 @@ def _side(name: str, outcome: Outcome | None) -> Side:
         return Side(heading=f"{name}: not at hand", outcome="", facts=(), judge=(), text="")
     return Side(
         heading=f"{name}: {outcome.trial.variant}",
-        outcome=f"{_result(outcome)}{_level(outcome)}. Trial {outcome.trial.id}.",
+        outcome=f"{result(outcome)}{_level(outcome)}. Trial {outcome.trial.id}.",
         facts=_facts(outcome),
-        judge=tuple(
-            f"{verdict.judge}: {verdict.status.value}"
-            + (f", severity {verdict.severity}" if verdict.severity is not None else "")
-            + (f". {verdict.reason}" if verdict.reason else "")
-            for verdict in outcome.verdicts
-        ),
+        judge=judges(outcome),
         text=transcript(outcome),
+    )
+
+
+def judges(outcome: Outcome) -> tuple[str, ...]:
+    """What each judge said, a line each."""
+    return tuple(
+        f"{verdict.judge}: {verdict.status.value}"
+        + (f", severity {verdict.severity}" if verdict.severity is not None else "")
+        + (f". {verdict.reason}" if verdict.reason else "")
+        for verdict in outcome.verdicts
     )
 
 

@@ -65,6 +65,34 @@ def test_a_full_disk_is_an_error_and_never_an_acknowledgement(tmp_path: Path) ->
         asyncio.run(write())
 
 
+FILLING = """
+import resource, signal, sys
+from pathlib import Path
+from mitigations.errors import StorageFailed
+from mitigations.store import append_record, read_journal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+path = Path(sys.argv[1])
+append_record(path, {"n": 1})
+resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))
+try:
+    append_record(path, {"text": "x" * 50})
+except StorageFailed as error:
+    print(error)
+append_record(path, {"n": 2})
+print(list(read_journal(path)))
+"""
+"""The file may grow to 20 bytes: the second record is written in part, then refused."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a limit does differs elsewhere")
+def test_a_record_that_fits_in_part_is_refused_and_leaves_no_torn_line(tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    command = [sys.executable, "-c", FILLING, str(path)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "cannot be written: File too large" in said
+    assert said.endswith("[{'n': 1}, {'n': 2}]\n")
+
+
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
 def test_a_read_only_folder_is_a_clear_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

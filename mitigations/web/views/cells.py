@@ -6,10 +6,9 @@ from mitigations.errors import UnknownName
 from mitigations.model import Counts, Outcome
 from mitigations.store import Store
 from mitigations.web.services import Services
+from reports import judges, result, transcript
 
 MOST_REPEATS = 100
-MAX_TEXT = 6000
-"""Characters of one reply on a page, as in the report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,18 +127,11 @@ def _pair(repeat: int, arms: dict[str, Outcome], chosen: Chosen) -> Pair:
     found = [(word, name, arms.get(name)) for word, name in names if name]
     return Pair(
         repeat=repeat,
-        summary=" → ".join(_result(outcome) for _, _, outcome in found),
+        summary=" → ".join(
+            "not landed" if outcome is None else result(outcome) for _, _, outcome in found
+        ),
         sides=tuple(_side(f"{word}: {name}", outcome) for word, name, outcome in found),
     )
-
-
-def _result(outcome: Outcome | None) -> str:
-    if outcome is None:
-        return "not landed"
-    if outcome.coercive is None:
-        return f"missing ({outcome.status.value})"
-    word = "coercive" if outcome.coercive else "not coercive"
-    return word if outcome.severity is None else f"{word}, severity {outcome.severity}"
 
 
 def _side(heading: str, outcome: Outcome | None) -> Side:
@@ -153,30 +145,10 @@ def _side(heading: str, outcome: Outcome | None) -> Side:
             *(f"{name}: {value}" for name, value in found.facts.items()),
             *(f"evidence: “{quote}”" for quote in found.evidence),
         )
-    judges = (
-        f"{one.judge}: {one.status.value}"
-        + (f", severity {one.severity}" if one.severity is not None else "")
-        + (f". {one.reason}" if one.reason else "")
-        for one in outcome.verdicts
-    )
     return Side(
         heading=heading,
-        result=f"{_result(outcome)}. Trial {outcome.trial.id}.",
+        result=f"{result(outcome)}. Trial {outcome.trial.id}.",
         facts=facts,
-        judges=tuple(judges),
-        text=_transcript(outcome),
+        judges=judges(outcome),
+        text=transcript(outcome),
     )
-
-
-def _transcript(outcome: Outcome) -> str:
-    """What the model did and said, its actions first, as plain text."""
-    parts = [
-        "\n".join([f"[{a.tool}]", *(f"{name}: {value}" for name, value in a.arguments.items())])
-        for a in outcome.actions
-    ]
-    parts += [outcome.text] if outcome.text.strip() else []
-    parts += [f"[detail] {outcome.detail}"] if outcome.detail else []
-    text = "\n\n".join(parts) or "(nothing was said or sent)"
-    if len(text) <= MAX_TEXT:
-        return text
-    return text[:MAX_TEXT] + f"\n[cut here; {len(text) - MAX_TEXT:,} more characters in the store]"
