@@ -1,8 +1,9 @@
 """The door to DBOS: a durable queue of leases. JSON is all that it stores, never a pickle."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,6 +15,9 @@ WORKFLOW = "mitigations.lease"
 AT_ONCE = 2
 """Leases a worker plays at once: the end of one is hidden by the middle of the other."""
 POLL_S = 0.2
+START_S = 60.0
+"""How long a server that is away is waited for at the start; the board has found it before."""
+T = TypeVar("T")
 Play = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -23,18 +27,17 @@ class Offers:
     def __init__(self, address: Address, *, build: str) -> None:
         _quiet()
         self._build = build
-        try:
-            DBOS.migrate(address.url)
-            self._client = DBOSClient(
-                system_database_url=address.url,
-                serializer=DBOSPortableJSONSerializer(),
-                application_name="mitigations",
-            )
-            self._client.register_queue(
-                QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=POLL_S
-            )
-        except (SQLAlchemyError, OSError) as exc:
-            raise _unavailable(address, exc) from None
+        self._client = _patiently(address, lambda: self._connect(address))
+
+    def _connect(self, address: Address) -> DBOSClient:
+        DBOS.migrate(address.url)
+        client = DBOSClient(
+            system_database_url=address.url,
+            serializer=DBOSPortableJSONSerializer(),
+            application_name="mitigations",
+        )
+        client.register_queue(QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=POLL_S)
+        return client
 
     def put(self, lease: str, body: dict[str, Any]) -> None:
         """Enqueue a lease; only a worker of the same build can take it."""
@@ -65,30 +68,33 @@ class Takes:
         def lease(body: dict[str, Any]) -> dict[str, Any]:
             return DBOS.run_step({"name": "play"}, play, body)
 
-        DBOS.workflow(name=WORKFLOW)(lease)
-        DBOS(
-            config={
-                "name": "mitigations",
-                "system_database_url": address.url,
-                "serializer": DBOSPortableJSONSerializer(),
-                "application_version": build,
-                "executor_id": worker,
-                "enable_otlp": False,
-                "log_level": "CRITICAL",
-            }
-        )
-        try:
-            DBOS.listen_queues([QUEUE])
-            DBOS.launch()
-            DBOS.register_queue(
-                QUEUE,
-                worker_concurrency=AT_ONCE,
-                polling_interval_sec=POLL_S,
-                on_conflict="always_update",
+        def launch() -> None:
+            DBOS.workflow(name=WORKFLOW)(lease)
+            DBOS(
+                config={
+                    "name": "mitigations",
+                    "system_database_url": address.url,
+                    "serializer": DBOSPortableJSONSerializer(),
+                    "application_version": build,
+                    "executor_id": worker,
+                    "enable_otlp": False,
+                    "log_level": "CRITICAL",
+                }
             )
-        except (SQLAlchemyError, OSError) as exc:
-            DBOS.destroy(destroy_registry=True)
-            raise _unavailable(address, exc) from None
+            try:
+                DBOS.listen_queues([QUEUE])
+                DBOS.launch()
+                DBOS.register_queue(
+                    QUEUE,
+                    worker_concurrency=AT_ONCE,
+                    polling_interval_sec=POLL_S,
+                    on_conflict="always_update",
+                )
+            except BaseException:
+                DBOS.destroy(destroy_registry=True)
+                raise
+
+        _patiently(address, launch)
 
     def close(self, *, grace_s: int = 0) -> None:
         """Take nothing more; wait for what is being played."""
@@ -100,6 +106,14 @@ def _quiet() -> None:
     logging.getLogger("dbos").setLevel(logging.CRITICAL)
 
 
-def _unavailable(address: Address, exc: Exception) -> EngineUnavailable:
-    reason = address.scrub(str(exc)).strip().splitlines()[0]
-    return EngineUnavailable(f"PostgreSQL at {address.shown}: {reason}")
+def _patiently(address: Address, start: Callable[[], T]) -> T:
+    """Start, again while the server is coming back from a restart."""
+    until = time.monotonic() + START_S
+    while True:
+        try:
+            return start()
+        except (SQLAlchemyError, OSError) as exc:
+            if time.monotonic() > until:
+                reason = address.scrub(str(exc)).strip().splitlines()[0]
+                raise EngineUnavailable(f"PostgreSQL at {address.shown}: {reason}") from None
+        time.sleep(1.0)

@@ -20,15 +20,17 @@ from mitigations.store import Store, read_journal
 from tests.fake_provider import FakeProvider, Seen, openai_body
 
 DRIVER = """
-import sys
+import os, sys
+import dbos._serialization
 from mitigations.compose import leasing, working
 from runner.engine import board
+dbos._serialization.pickle = None
 board.LOST_S, working.BEAT_S, leasing.UNCLAIMED_S, leasing.ALONE_S = 4.0, 0.5, 4.0, 20.0
-leasing.LEASE = 20
+leasing.LEASE = int(os.environ.get("LEASE", "20"))
 from mitigations.cli.app import run
 sys.exit(run(sys.argv[1:]))
 """
-"""Short waits, so that a test need not outlast a dead worker's lease; nothing else differs."""
+"""Short waits, so that a test need not outlast a dead worker's lease; and no pickle to be had."""
 
 STUDY = """\
 study: spread

@@ -53,16 +53,17 @@ def test_a_killed_worker_a_crashed_server_and_a_killed_owner(
 def test_twenty_kills_and_five_crashes_of_the_server(postgres: Postgres, site: Site) -> None:
     """Whichever of owner, workers and server dies next is drawn; the budget holds throughout."""
     rng = random.Random(9)
-    budget, trials = 4.0, 60 * PER_EPOCH
+    budget, trials = 4.0, 100 * PER_EPOCH
     blows = ["worker"] * 13 + ["owner"] * 7 + ["server"] * 5
     rng.shuffle(blows)
     told = Counter(blows)
-    with provider(0.2) as fake:
-        site.plan(repeats=60, port=fake.port)
+    with provider(0.5) as fake:
+        site.plan(repeats=100, port=fake.port)
         workers = [site.worker("--concurrency", str(WIDTH)) for _ in range(2)]
         owner = site.owner("--workers-only", "--budget", str(budget))
         for blow in blows:
             time.sleep(rng.uniform(1.0, 5.0))
+            assert owner.poll() is None, site.said
             if blow == "worker":
                 victim = rng.randrange(len(workers))
                 workers[victim].kill()
@@ -79,3 +80,4 @@ def test_twenty_kills_and_five_crashes_of_the_server(postgres: Postgres, site: S
         assert fake.count * EACH_USD <= budget
     assert told == {"worker": 13, "owner": 7, "server": 5}
     assert repeats <= told["worker"] * WIDTH
+    print(f"{trials} trials, {told.total()} blows, {repeats} calls asked again")  # noqa: T201
