@@ -24,7 +24,8 @@ def check_ledger(site: Site, requests: int, trials: int) -> int:
     repeats = sum(asked.values()) - len(asked)
     # A request may have been sent and never have left: at most what was written down was paid.
     assert len(asked) <= requests <= sum(asked.values())
-    assert repeats == site.paid_twice()
+    # Told at every start that finds a call unanswered: never fewer than were asked again.
+    assert repeats <= site.paid_twice()
     return repeats
 
 
@@ -80,4 +81,7 @@ def test_twenty_kills_and_five_crashes_of_the_server(postgres: Postgres, site: S
         assert fake.count * EACH_USD <= budget
     assert told == {"worker": 13, "owner": 7, "server": 5}
     assert repeats <= told["worker"] * WIDTH
-    print(f"{trials} trials, {told.total()} blows, {repeats} calls asked again")  # noqa: T201
+    print(
+        f"{trials} trials, {told.total()} blows, {repeats} calls asked again, "
+        f"{site.paid_twice()} reported, {fake.count} requests"
+    )  # noqa: T201
