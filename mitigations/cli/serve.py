@@ -1,6 +1,7 @@
 """`mitigations serve`: pages, API, and the one process that owns the database."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,15 +26,13 @@ def serve(  # noqa: PLR0913 - one argument per flag of the command
         typer.Option(help="Host name this service answers to (repeatable).", show_default=False),
     ] = None,
     engine: Annotated[
-        str | None, typer.Option(help="dbos: play runs on many hosts.", show_default=False)
+        str | None,
+        typer.Option(help="dbos: `mitigations worker` plays the trials.", show_default=False),
     ] = None,
     database_url: Annotated[
         str | None,
         typer.Option(help="PostgreSQL (env MITIGATIONS_DATABASE_URL).", show_default=False),
     ] = None,
-    workers_only: Annotated[
-        bool, typer.Option("--workers-only", help="With --engine: play no trial here.")
-    ] = False,
     new_token: Annotated[
         str | None, typer.Option(help="Add a token for NAME, print it once, exit.", metavar="NAME")
     ] = None,
@@ -57,7 +56,9 @@ def serve(  # noqa: PLR0913 - one argument per flag of the command
         raise typer.BadParameter("goes with --new-token", param_hint="--role")
     from mitigations.store import Store  # noqa: PLC0415 - start-up stays light
 
-    hosts = engine_of(engine, database_url, takes_part=not workers_only)
+    # The service's own schedules hold the one DBOS that a process can have: it leases, others play.
+    hosts = engine_of(engine, database_url)
+    hosts = None if hosts is None else replace(hosts, takes_part=False)
     # The file first: whoever comes second learns at once who holds it.
     with Store.open(here.db) as store:
         from mitigations.web.schedules import Scheduler  # noqa: PLC0415

@@ -349,7 +349,7 @@ class Leases:
             lease.worker, is_lost = held.get(lease.id, (None, False))
             waited = time.monotonic() - lease.offered
             idle = lease.worker is None and claimed < self._slots and waited > UNCLAIMED_S
-            if is_lost or idle:
+            if is_lost or (idle and await asyncio.to_thread(self._board.withdraw, lease.id)):
                 await self._settle(lease)
 
     async def _wind_up(self) -> None:
@@ -358,7 +358,7 @@ class Leases:
             await asyncio.to_thread(self._board.stop, self._run)
             self._told_to_stop = True
         for lease in list(self._out.values()):
-            if lease.worker is None and lease.seq < 0:
+            if await asyncio.to_thread(self._board.withdraw, lease.id):
                 await self._settle(lease)
 
 
@@ -385,9 +385,21 @@ async def adopt(engine: Engine, plan: Plan, store: Store, journal: Path) -> None
         lines = [record for record in records if record["t"] != "end"]
         await adopt_lines(journal, store, run=plan.run_id, records=lines)
         held = await asyncio.to_thread(board.leases, run)
-        await asyncio.to_thread(board.forget, [one.lease for one in held])
+        if held:
+            await asyncio.to_thread(_take_down, engine, board, [one.lease for one in held])
     finally:
         board.close()
+
+
+def _take_down(engine: Engine, board: Board, leases: list[str]) -> None:
+    from runner.engine.queue import Offers  # noqa: PLC0415 - DBOS takes a second to import
+
+    offers = Offers(engine.address, build=build_id())
+    try:
+        board.forget(leases)
+        offers.forget(leases)
+    finally:
+        offers.close()
 
 
 def _left_behind(board: Board, run: str) -> list[Chunk]:

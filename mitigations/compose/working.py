@@ -32,7 +32,6 @@ from runner.engine import Address, Board, LeaseLost, LeaseState, OtherVersion, W
 from runner.execute import Stop, execute, remembered
 
 BEAT_S = 2.0
-AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +149,7 @@ class Host:
         self._loop = asyncio.new_event_loop()
         self._plans: dict[str, Plan] = {}
         self._stops: set[Stop] = set()
+        self._slots: dict[int, asyncio.Semaphore] = {}
         self._ended = threading.Event()
         self.failure: MitigationsError | None = None
         self.leases = 0
@@ -269,15 +269,21 @@ class Host:
             )
             player = player_of(plan, calls, complete, now=means.now)
 
-            async def one(trial: Trial) -> Outcome:
-                return repeated(await player(trial), reruns, doubted)
-
             width = means.concurrency or body["width"] or default_concurrency(plan)
+            slots = self._slots.setdefault(width, asyncio.Semaphore(width))
+
+            async def one(trial: Trial) -> Outcome:
+                # Two leases share the slots: what the end of one leaves free the other takes.
+                async with slots:
+                    if stop.reason is not None:
+                        raise stop.reason
+                    return repeated(await player(trial), reruns, doubted)
+
             await execute(
                 iter([build(Trial, trial) for trial in body["trials"]]),
                 play=one,
                 record=lines.record,
-                concurrency=max(1, -(-width // AT_ONCE)),
+                concurrency=width,
                 stop=stop,
             )
 

@@ -155,6 +155,10 @@ class Board:
         """Once this returns, no further line of these leases can be written."""
         self._run(sql.FENCE, (list(leases),))
 
+    def withdraw(self, lease: str) -> bool:
+        """Take back a lease that nobody has claimed; whether that was still so."""
+        return bool(self._rows(sql.WITHDRAW, (lease,)))
+
     def leases(self, run: str) -> list[Held]:
         """Every lease of a run that is still on the board."""
         return [Held(*row) for row in self._rows(sql.LEASES, (LOST_S, run))]

@@ -52,6 +52,9 @@ where lease = %s and is_open and (worker is null or worker = %s) returning lease
 STOP = "update mitigations.lease set is_stopping = true where run = %s and is_open"
 FENCE = "update mitigations.lease set is_open = false where lease = any(%s)"
 """Waits for lines being written: once it returns, no line of these leases can follow."""
+WITHDRAW = """
+update mitigations.lease set is_open = false where lease = %s and worker is null returning lease
+"""
 LEASES = """
 select lease, l.worker,
     l.worker is not null and (w.gone is not false or w.seen < now() - make_interval(secs => %s))

@@ -1,5 +1,7 @@
 """A run on workers is the run of one machine: same outcomes, one journal, no secret, no pickle."""
 
+import time
+
 import psycopg
 import pytest
 
@@ -14,6 +16,7 @@ BUDGET = 0.03
 
 
 def test_workers_give_the_outcomes_of_one_process(postgres: Postgres, site: Site) -> None:
+    before = workflows(postgres)
     site.plan(models="simulated/lossy", repeats=4)
     worker = site.worker()
     owner = site.owner("--workers-only")
@@ -22,21 +25,30 @@ def test_workers_give_the_outcomes_of_one_process(postgres: Postgres, site: Site
     assert worker.returncode == 0, site.said
     site.check_whole(4 * TRIALS_PER_EPOCH)
     assert site.results() == plain_run(site.folder / "plain", site.folder / "spread.lock").results()
-    check_nothing_is_left(postgres)
+    check_nothing_is_left(postgres, before)
     written = [path.read_bytes() for path in site.folder.rglob("*") if path.is_file()]
     for secret in (PASSWORD, QUOTED):
         assert not any(secret.encode() in data for data in written)
 
 
-def check_nothing_is_left(postgres: Postgres) -> None:
+def check_nothing_is_left(postgres: Postgres, before: int) -> None:
     """The server holds neither lines nor leases nor workflows of a run that ended."""
     with psycopg.connect(postgres.url) as connection:
         for table in ("line", "lease"):
             assert connection.execute(f"select count(*) from mitigations.{table}").fetchone() == (
                 0,
             )
-        left = "select count(*) from dbos.workflow_status where workflow_id like %s"
-        assert connection.execute(left, ("%",)).fetchone() == (0,)
+    assert workflows(postgres) == before
+
+
+def workflows(postgres: Postgres) -> int:
+    """What the engine itself keeps."""
+    with psycopg.connect(postgres.url) as connection:
+        found = connection.execute("select to_regclass('dbos.workflow_status')").fetchone()
+        if found == (None,):
+            return 0
+        counted = connection.execute("select count(*) from dbos.workflow_status").fetchone()
+    return counted[0] if counted else 0
 
 
 def test_money_never_passes_the_budget_across_workers(site: Site) -> None:
@@ -103,3 +115,20 @@ def test_a_run_without_workers_waits_for_one_and_then_says_so(site: Site) -> Non
     assert owner.wait(120) == 1, site.said
     assert "no worker has been there" in site.said
     assert not [line for line in site.lines() if line.get("kind") == "finished"]
+
+
+def test_a_service_leases_its_runs_to_workers(site: Site) -> None:
+    site.plan(models="simulated/lossy", repeats=2)
+    service = site.call("serve", "--port", "0", "--engine", "dbos")
+    worker = site.worker()
+    until = time.monotonic() + 60
+    while not (site.folder / "mitigations.duckdb.owner").exists():
+        assert time.monotonic() < until, site.said
+        time.sleep(0.1)
+    assert site.call("run", "spread.lock").wait(90) == 0, site.said
+    beside = site.call("run", "spread.lock", "--engine", "dbos")
+    assert beside.wait(60) == 2, site.said
+    assert "is held by `mitigations serve`" in site.said
+    end(service, worker)
+    site.check_whole(2 * TRIALS_PER_EPOCH)
+    assert any("lease" in line for line in site.lines())
