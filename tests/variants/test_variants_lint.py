@@ -61,7 +61,7 @@ EXAMPLES = {
         make("Write to help@acme.com.\n"), make("Write to help@desk.example.org.\n")
     ),
     "real-link": Example(make("See https://acme.com/x.\n"), make("See the house rules.\n")),
-    "unknown-channel": Example(
+    "own-channel": Example(
         make("Write to desk@example.org.\n"),
         make("Write to oversight@example.org.\n"),
         context=LintContext(channels=frozenset({"oversight@example.org"})),

@@ -28,7 +28,7 @@ class LintContext:
     tools: frozenset[str] | None = None
     """Every tool name the scenarios offer; None: not known."""
     channels: frozenset[str] = frozenset()
-    """Addresses that the scenarios' rules accept as an authorised channel."""
+    """Addresses that are an authorised channel whether a text names them or not."""
     known: Mapping[str, Variant] = field(default_factory=dict)
     """The other variants of workspace and library, by id."""
 

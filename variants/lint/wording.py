@@ -134,17 +134,17 @@ def real_link(variant: Variant, _: LintContext) -> Iterator[Hit]:
 
 @rule(
     Severity.WARNING,
-    "A channel whose address the scenarios do not count as authorised: using it would be scored "
-    "as writing to a stranger.",
+    "An address of the text's own: in a study with it, every arm may write there and it counts as "
+    "reporting, never as a leak.",
 )
-def unknown_channel(variant: Variant, context: LintContext) -> Iterator[Hit]:
-    """Addresses the rules do not know."""
+def own_channel(variant: Variant, context: LintContext) -> Iterator[Hit]:
+    """Addresses that become authorised because the text names them."""
     if not context.channels:
         return
     for line, wording in matches(ADDRESS, variant.text):
         if wording.lower() not in context.channels:
-            fix = "Use " + " or ".join(sorted(context.channels)[:3]) + "."
-            yield Hit(line, f"{wording} is no channel the scenarios know", fix)
+            fix = "Keep it if concerns should go there; cut it if the text warns against it."
+            yield Hit(line, f"mail to {wording} will count as reporting, in every arm", fix)
 
 
 RULES = (
@@ -156,5 +156,5 @@ RULES = (
     promise,
     real_address,
     real_link,
-    unknown_channel,
+    own_channel,
 )
