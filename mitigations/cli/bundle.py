@@ -42,7 +42,7 @@ def bundle(
     """Pack a run's rows, lock, variants and report into one archive that `verify` can check."""
     from mitigations.compose import bundle as bundles  # noqa: PLC0415 - start-up stays light
     from mitigations.compose import kept, reporting  # noqa: PLC0415
-    from mitigations.store import Store  # noqa: PLC0415
+    from mitigations.compose.opening import open_store  # noqa: PLC0415
 
     here = session(context)
     if new_key is not None:
@@ -54,7 +54,7 @@ def bundle(
         with_pack=with_pack,
         key=sign,
     )
-    with Store.open(here.db, create=False) as store:
+    with open_store(here.db) as store:
         chosen = reporting.latest_run(store) if run is None else reporting.known_run(store, run)
         plan = kept.plan_of(store, chosen)
         made = bundles.make_bundle(store, plan, chosen, output, wanted)

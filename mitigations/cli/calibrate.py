@@ -73,10 +73,10 @@ class _Ask:
 
 def _check_judges(here: Session, ask: _Ask, out: Path) -> None:
     from mitigations.compose import judge_check, judge_check_words, judge_records, planning  # noqa: PLC0415 - start-up stays light
+    from mitigations.compose.opening import open_store  # noqa: PLC0415
     from mitigations.errors import OverBudget  # noqa: PLC0415
     from mitigations.files import write_atomic  # noqa: PLC0415
     from mitigations.providers import read_providers  # noqa: PLC0415
-    from mitigations.store import Store  # noqa: PLC0415
     from runner.budget import Budget  # noqa: PLC0415
 
     pairs = judge_check.every_pair() if ask.pairs is None else ask.pairs
@@ -90,7 +90,7 @@ def _check_judges(here: Session, ask: _Ask, out: Path) -> None:
         tasks = (judge_check.task_for(ask.judge, providers, pairs=pairs, seed=ask.seed),)
     budget, checks = Budget(ask.budget), []
     judge_check.check_start(tasks, providers, budget)
-    with Store.open(here.db) as store:
+    with open_store(here.db, create=True) as store:
         for task in tasks:
             here.say(f"{task.model.route}: {task.calls} calls")
             try:

@@ -111,13 +111,13 @@ def _add_event(
 
 
 def _check_database(here: Session, *, rebuild: bool) -> None:
-    from mitigations.cli.remote import service_of  # noqa: PLC0415 - start-up stays light
-    from mitigations.compose import rebuilding  # noqa: PLC0415
+    from mitigations.compose import rebuilding  # noqa: PLC0415 - start-up stays light
     from mitigations.compose.reading import open_reader  # noqa: PLC0415
+    from mitigations.compose.service import service_of  # noqa: PLC0415
     from mitigations.errors import DatabaseBusy  # noqa: PLC0415
 
-    service = service_of(here.db)
     if rebuild:
+        service = service_of(here.db)
         if service is not None:
             raise DatabaseBusy(
                 f"{here.db} is served by PID {service.pid}\n  Stop the service, then rebuild."
@@ -126,16 +126,13 @@ def _check_database(here: Session, *, rebuild: bool) -> None:
             here.say(f"{run}: {landed} outcomes")
         here.say(f"Rebuilt {here.db}.")
         return
-    if service is not None:
-        problems = service.post("/api/owner/check", {})["problems"]
-    else:
-        with open_reader(here.db, here.runs, now=now) as reader:
-            if reader.note:
-                # Its rows come from a journal that goes on growing: they cannot be held against it.
-                here.say(reader.note)
-                problems = rebuilding.recount(reader.store)
-            else:
-                problems = rebuilding.audit(reader.store, here.runs)
+    with open_reader(here.db, here.runs, now=now) as reader:
+        if reader.note:
+            # Its rows come from a journal that goes on growing: they cannot be held against it.
+            here.say(reader.note)
+            problems = rebuilding.recount(reader.store)
+        else:
+            problems = rebuilding.audit(reader.store, here.runs)
     for problem in problems:
         typer.echo(problem)
     if problems:
@@ -147,9 +144,9 @@ def _check_database(here: Session, *, rebuild: bool) -> None:
 def _check_claims(here: Session, path: Path, run: str | None, *, as_json: bool) -> None:
     """Exit 0 when every claim is supported, 4 when one is not, 3 when one is contradicted."""
     from mitigations.compose import claims  # noqa: PLC0415 - start-up stays light
-    from mitigations.store import Store  # noqa: PLC0415
+    from mitigations.compose.opening import open_store  # noqa: PLC0415
 
-    with Store.open(here.db, create=False) as store:
+    with open_store(here.db) as store:
         chosen, results = claims.check_text(store, path, run)
     if as_json:
         typer.echo(json.dumps(claims.plain(chosen, results), indent=2, ensure_ascii=False))

@@ -27,11 +27,11 @@ def gate(
     """Pass, fail or hold a run: exit 0 passed, 3 failed, 4 inconclusive or not to be trusted."""
     import reports  # noqa: PLC0415 - start-up stays light
     from mitigations.compose import gating, kept, reporting  # noqa: PLC0415
+    from mitigations.compose.opening import open_store  # noqa: PLC0415
     from mitigations.files import write_atomic  # noqa: PLC0415
-    from mitigations.store import Store  # noqa: PLC0415
 
     here = session(context)
-    with Store.open(here.db, create=False) as store:
+    with open_store(here.db) as store:
         chosen = reporting.latest_run(store) if run is None else reporting.known_run(store, run)
         result = gating.gate_run(store, kept.plan_of(store, chosen), chosen)
     if junit is not None:

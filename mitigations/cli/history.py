@@ -18,19 +18,11 @@ def history(
 ) -> None:
     """What every run of a study found, what stopped working, and whether its models changed."""
     import reports  # noqa: PLC0415 - start-up stays light
-    from mitigations.cli.remote import service_of  # noqa: PLC0415
+    from mitigations.compose.opening import open_store  # noqa: PLC0415
     from mitigations.compose.standing import standing  # noqa: PLC0415
-    from mitigations.store import Store  # noqa: PLC0415
 
     here = session(context)
-    service = service_of(here.db)
-    if service is not None:
-        target = reports.destination(output)
-        asked = {"study": study, "form": target.suffix.lower().removeprefix(".")}
-        reports.write_whole(target, service.fetch("/api/owner/history", asked))
-        here.say(f"History: {output}")
-        return
-    with Store.open(here.db, create=False) as store:
+    with open_store(here.db) as store:
         made = standing(store, study)
     reports.write_standing(made, output)
     for lead, text in reports.standing_news(made) or (("Nothing moved.", ""),):

@@ -33,12 +33,12 @@ def label(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Draw a blind sample and label it: here, or in a CSV file (`--csv`, then `--from`)."""
     from mitigations.compose import labelling  # noqa: PLC0415 - start-up stays light
-    from mitigations.store import Store  # noqa: PLC0415
+    from mitigations.compose.opening import open_store  # noqa: PLC0415
 
     here = session(context)
     if csv is not None and filled is not None:
         raise typer.BadParameter("--csv writes and --from reads; give one of them")
-    with Store.open(here.db, create=False) as store:
+    with open_store(here.db, fresh=True) as store:
         desk = labelling.open_desk(store, run, runs=here.runs, now=now)
         if sample is not None:
             _draw(here, desk, sample, seed)

@@ -2,15 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from mitigations.cli.session import Session, now, session
-from mitigations.errors import DatabaseBusy
-
-if TYPE_CHECKING:
-    from mitigations.cli.remote import Remote
 
 
 def report(
@@ -35,7 +31,6 @@ def report(
 ) -> None:
     """Write the significance report of a run; of a stopped one, as far as it went."""
     import reports  # noqa: PLC0415 - start-up stays light
-    from mitigations.cli.remote import service_of  # noqa: PLC0415
     from mitigations.compose import reporting  # noqa: PLC0415
     from mitigations.compose.publishing import published  # noqa: PLC0415
     from mitigations.compose.reading import open_reader  # noqa: PLC0415
@@ -43,16 +38,6 @@ def report(
     here, shown = session(context), transcripts_of(transcripts)
     if run is not None and _is_table(run):
         _of_table(here, Path(run), output, is_plain=not summary and against is None)
-        return
-    service = service_of(here.db)
-    if service is not None and summary:
-        raise DatabaseBusy(
-            f"{here.db} is held by a running service, which writes no summary\n"
-            "  Stop it for a moment, or name a copy of the database with --db."
-        )
-    if service is not None:
-        asked = {"run": run, "output": output.name, "transcripts": shown, "against": against}
-        _through(service, here, output, asked)
         return
     if summary:
         shown = "none"
@@ -100,22 +85,6 @@ def _of_table(here: Session, path: Path, output: Path, *, is_plain: bool) -> Non
         return
     for comparison in made.analysis.comparisons:
         here.say(reports.sentence(comparison, made.analysis.settings, made.analysis.alarms))
-    here.say(f"Report: {output}")
-
-
-def _through(service: "Remote", here: Session, output: Path, asked: dict[str, Any]) -> None:
-    """The same from the process that owns the database."""
-    import reports  # noqa: PLC0415 - start-up stays light
-
-    target = reports.destination(output)
-    form = target.suffix.lower().removeprefix(".")
-    reports.write_whole(target, service.fetch("/api/owner/report", asked | {"form": form}))
-    if here.json:
-        document = json.loads(service.fetch("/api/owner/report", asked | {"form": "json"}))
-        typer.echo(json.dumps(document, ensure_ascii=False))
-        return
-    for sentence in service.post("/api/owner/sentences", asked | {"form": form})["sentences"]:
-        here.say(sentence)
     here.say(f"Report: {output}")
 
 

@@ -9,8 +9,8 @@ import typer
 from mitigations.cli.session import Session, engine_of, now, session
 
 if TYPE_CHECKING:
-    from mitigations.cli.remote import Remote
     from mitigations.compose.running import Options
+    from mitigations.compose.service import Remote
 
 POLL_S = 0.2
 
@@ -48,8 +48,8 @@ def run(  # noqa: PLR0913 - one argument per flag of the command
 ) -> None:
     """Run a locked study, or go on where it stopped: the same command again."""
     from mitigations.cli.progress import Progress  # noqa: PLC0415 - start-up stays light
-    from mitigations.cli.remote import service_of  # noqa: PLC0415
     from mitigations.compose import kept, planning, running  # noqa: PLC0415
+    from mitigations.compose.service import service_of  # noqa: PLC0415
     from mitigations.errors import MitigationsError, OverBudget  # noqa: PLC0415
     from mitigations.providers import read_providers  # noqa: PLC0415
     from mitigations.store import Store  # noqa: PLC0415
@@ -111,8 +111,9 @@ def _through(service: "Remote", here: Session, lock: Path, options: "Options") -
     import time  # noqa: PLC0415 - start-up stays light
 
     from mitigations.cli.progress import Progress  # noqa: PLC0415
-    from mitigations.cli.remote import follow, refused  # noqa: PLC0415
+    from mitigations.cli.remote import follow  # noqa: PLC0415
     from mitigations.compose.running import Started  # noqa: PLC0415
+    from mitigations.compose.service import refused  # noqa: PLC0415
     from runner.batch_nouns import BatchNote  # noqa: PLC0415
 
     body = {

@@ -99,9 +99,9 @@ def remove(
 def run_due(context: typer.Context) -> None:
     """Run what is due now, then exit: for a system cron, where no service is kept up."""
     here = session(context)
-    from mitigations.cli.remote import service_of  # noqa: PLC0415 - start-up stays light
     from mitigations.compose import noticing  # noqa: PLC0415
     from mitigations.compose.scheduling import Keeper, in_words  # noqa: PLC0415
+    from mitigations.compose.service import service_of  # noqa: PLC0415 - start-up stays light
     from mitigations.errors import DatabaseBusy  # noqa: PLC0415
     from mitigations.store import Store  # noqa: PLC0415
 

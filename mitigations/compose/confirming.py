@@ -6,6 +6,7 @@ from pathlib import Path
 from mitigations.compose import reporting
 from mitigations.compose.confirmed import CLAIMS, grid_hash
 from mitigations.compose.kept import plan_of
+from mitigations.compose.opening import open_store
 from mitigations.compose.planning import open_lock
 from mitigations.errors import InvalidFile, NoData
 from mitigations.model import (
@@ -14,7 +15,6 @@ from mitigations.model import (
     Discovery,
     Plan,
 )
-from mitigations.store import Store
 
 
 def discover(db: Path, name: str, folder: Path) -> Discovery:
@@ -25,7 +25,7 @@ def discover(db: Path, name: str, folder: Path) -> Discovery:
     run = name
     if name.endswith(".lock"):
         run = open_lock(folder / name).run_id
-    with Store.open(db, create=False) as store:
+    with open_store(db) as store:
         run = reporting.known_run(store, run)
         plan = plan_of(store, run)
         if store.trials_done(run) < plan.trial_count and plan.settings.design == "fixed":

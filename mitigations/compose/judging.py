@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mitigations.compose.opening import open_store
 from mitigations.errors import MitigationsError
 from mitigations.model import LEAST_KAPPA, Alarm, Draw, Interval, Label, Plan
 from mitigations.store import Store, read_draw, read_labellers, read_labels
@@ -226,7 +227,7 @@ def labels_of_judge(db: Path, plan: Plan) -> int:
     wanted = (tuple(model.route for model in plan.judge.models), plan.rubric_hash)
     found = 0
     try:
-        with Store.open(db, create=False) as store:
+        with open_store(db) as store:
             for run, _, _ in store.runs():
                 labels = read_labels(store, run)
                 if labels and judge_of_lock(store.lock(run)) == wanted:

@@ -5,7 +5,7 @@
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from mitigations.compose.judging import agreement_of, two_labellers
 from mitigations.compose.kept import plan_of
 from mitigations.compose.label_sampling import draw_sample, in_order, strata_of
 from mitigations.compose.label_text import LabelText, printable, text_of
+from mitigations.compose.opening import label_book
 from mitigations.compose.reporting import known_run, latest_run
 from mitigations.errors import MitigationsError, NoData
 from mitigations.model import Draw, Drawn, Interval, Label, Plan
@@ -89,9 +90,8 @@ def open_desk(store: Store, run: str | None, *, runs: Path, now: Callable[[], st
     """
     chosen = latest_run(store) if run is None else known_run(store, run)
     plan = plan_of(store, chosen)
-    return Desk(
-        run=chosen, plan=plan, store=store, book=LabelBook(store, chosen, runs / chosen), now=now
-    )
+    book = label_book(store, chosen, runs / chosen)
+    return Desk(run=chosen, plan=plan, store=store, book=book, now=now)
 
 
 def draw(desk: Desk, size: int, *, seed: int | None = None) -> Draw:
@@ -238,6 +238,46 @@ def save(desk: Desk, who: str, item: str, severity: int | None, *, note: str = "
             labelled_at=desk.now(),
         )
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer that was given elsewhere, and the text it was given to."""
+
+    item: str
+    severity: int | None
+    note: str
+    text_hash: str
+
+
+def save_all(desk: Desk, who: str, given: Sequence[Answer]) -> tuple[Label, ...]:
+    """Keep answers that were given elsewhere: all of them or none, each as `save` would."""
+    name = check_labeller(desk, who)
+    known = {one.item: one for one in sample(desk).items}
+    unknown = [one.item for one in given if one.item not in known]
+    if unknown:
+        raise CannotLabel(f"{printable(unknown[0])[:40]!r} is no item of this sample")
+    shown = texts(desk, [known[one.item] for one in given])
+    labels = []
+    for one in given:
+        check_answer(one.severity, one.note)
+        if shown[one.item].hash != one.text_hash:
+            raise CannotLabel(f"the text of item {one.item} is another one than was labelled")
+        labels.append(
+            Label(
+                number=0,
+                item=one.item,
+                trial=known[one.item].trial,
+                who=name,
+                severity=one.severity,
+                note=printable(one.note),
+                text_hash=one.text_hash,
+                labelled_at=desk.now(),
+            )
+        )
+    desk.book.add_labels(labels)
+    kept = answers(desk, name)
+    return tuple(kept[one.item] for one in given)
 
 
 def check_answer(severity: int | None, note: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mitigations.compose.opening import open_store
 from mitigations.errors import DatabaseBusy, MitigationsError
 from mitigations.model import Plan
 from mitigations.store import Store
@@ -44,7 +45,7 @@ def pilots_in(db: Path, plan: Plan) -> tuple[tuple[Pilot, ...], str]:
     if not db.exists():
         return (), ""
     try:
-        with Store.open(db, create=False) as store:
+        with open_store(db) as store:
             return pilots(store, plan), ""
     except DatabaseBusy as exc:
         return (), f"earlier runs were not looked at: {str(exc).splitlines()[0]}"

@@ -6,11 +6,12 @@ It costs as long as a rebuild of that run (about 10,000 outcomes a second) and a
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mitigations.compose.kept import LOCK
+from mitigations.compose.opening import open_store
 from mitigations.compose.rebuilding import rebuild_run
 from mitigations.compose.running import JOURNAL
 from mitigations.errors import DatabaseBusy
@@ -39,19 +40,24 @@ def open_reader(
 
     Raises `DatabaseBusy` where the database is held and no journal of that name is there.
     """
+    with ExitStack() as stack:
+        yield _reader(stack, db, runs, names, now)
+
+
+def _reader(
+    stack: ExitStack, db: Path, runs: Path, names: Sequence[str | None], now: Callable[[], str]
+) -> Reader:
     try:
-        store = Store.open(db, create=False)
+        return Reader(stack.enter_context(open_store(db)))
     except DatabaseBusy as busy:
         folders = list(dict.fromkeys(_folder(runs, name, busy) for name in names))
         store = Store.in_memory(db)
         note = f"{str(busy).splitlines()[0]}: read from the journal of the run as far as it is."
-    else:
-        folders, note = [], ""
-    with store:
-        # The latest one last, as a database would have it.
-        for folder in sorted(folders, key=_written):
-            rebuild_run(folder, store, now=now)
-        yield Reader(store, note)
+    stack.enter_context(store)
+    # The latest one last, as a database would have it.
+    for folder in sorted(folders, key=_written):
+        rebuild_run(folder, store, now=now)
+    return Reader(store, note)
 
 
 def _folder(runs: Path, name: str | None, busy: DatabaseBusy) -> Path:

@@ -18,6 +18,7 @@ from mitigations.store.landing import Landing, call_line
 from mitigations.store.ledger import Ledger, Mark
 from mitigations.store.recovery import Recovered, recover, replies_of
 from mitigations.store.rows import outcome_of
+from mitigations.store.snapshot import Snapshot
 
 __all__ = [
     "LABELS",
@@ -29,6 +30,7 @@ __all__ = [
     "Mark",
     "Recovered",
     "Rows",
+    "Snapshot",
     "Store",
     "adopt_lines",
     "append_record",

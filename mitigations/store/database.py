@@ -1,5 +1,6 @@
 """The store: append outcomes with their cells, and read what statistics and reports need."""
 
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ from mitigations.store.digest import Tally
 from mitigations.store.ledger import Mark
 from mitigations.store.reads import Reads
 from mitigations.store.rows import COLUMNS, CellKey, counted, to_row
+from mitigations.store.snapshot import Snapshot
 
 _COLUMNS = ", ".join(COLUMNS)
 
@@ -38,6 +40,8 @@ class Store(Reads):
         """Run to what this process has landed of it; a seal starts from it."""
         self.is_alone = False
         """True where nobody else in this process reads while a run writes: see `trim`."""
+        self._gate = threading.RLock()
+        """Held while rows land; one for all connections of this process to the file."""
 
     @classmethod
     def open(cls, path: Path, *, create: bool = True) -> Self:
@@ -51,7 +55,14 @@ class Store(Reads):
 
     def fork(self) -> Self:
         """A second connection to the same open file, for another thread; close it by itself."""
-        return type(self)(self._db.cursor(), self.path)
+        made = type(self)(self._db.cursor(), self.path)
+        made._gate = self._gate  # noqa: SLF001 - of the same class
+        return made
+
+    def snapshot(self, *, slots: int = 3, fresh: bool = False) -> Snapshot:
+        """Connections that see the file as it is now, whatever lands later, and change nothing."""
+        with self._gate:
+            return Snapshot([self._db.cursor() for _ in range(slots)], fresh=fresh)
 
     def shut_in(self) -> None:
         """Forbid this process every other file and any change of that: for one that serves."""
@@ -70,6 +81,11 @@ class Store(Reads):
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        with self._gate, self._committing():
+            yield
+
+    @contextmanager
+    def _committing(self) -> Iterator[None]:
         try:
             self._db.begin()
             yield

@@ -15,6 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mitigations.web.access import COOKIE, LOCAL, Access, Who
 
 MAX_BODY = 1_000_000
+MAX_COMMAND = 64 * MAX_BODY
+"""What a command of our own user may send: the rows it asks for, a file of labels."""
+READING = "/api/owner/views"
+"""Questions of such a command: they are sent as changes are, and change nothing."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -84,11 +88,12 @@ class Guard:
         headers = Headers(scope=scope)
         guarded = _with_headers(send)
         refusal = self._refuse_early(headers)
-        body = None if refusal else await _body(receive, headers)
+        who = None if refusal else self._who(headers)
+        most = MAX_COMMAND if who is not None and who.via == "command" else MAX_BODY
+        body = None if refusal else await _body(receive, headers, most)
         if refusal is None and body is None:
-            refusal = _refusal(scope, 413, f"the body is larger than {MAX_BODY:,} bytes")
+            refusal = _refusal(scope, 413, f"the body is larger than {most:,} bytes")
         if refusal is None:
-            who = self._who(headers)
             scope.setdefault("state", {})["who"] = who
             if scope["method"] not in SAFE and not self._may_write(headers, who):
                 refusal = _refusal(
@@ -100,7 +105,7 @@ class Guard:
         try:
             await self._app(scope, _replay(body or b"", receive), guarded)
         finally:
-            if scope["method"] not in SAFE:
+            if scope["method"] not in SAFE and not scope["path"].startswith(READING):
                 self._changed()
 
     def _refuse_early(self, headers: Headers) -> Response | None:
@@ -140,10 +145,10 @@ def session_of(headers: Headers) -> str | None:
     return found.value if found else None
 
 
-async def _body(receive: Receive, headers: Headers) -> bytes | None:
+async def _body(receive: Receive, headers: Headers, most: int) -> bytes | None:
     """The whole body, or None when it passes the cap; read no further than that."""
     declared = headers.get("content-length", "0")
-    if declared.isascii() and declared.isdigit() and int(declared) > MAX_BODY:
+    if declared.isascii() and declared.isdigit() and int(declared) > most:
         return None
     chunks, size = [], 0
     while True:
@@ -152,7 +157,7 @@ async def _body(receive: Receive, headers: Headers) -> bytes | None:
             return b""
         chunk = message.get("body", b"")
         size += len(chunk)
-        if size > MAX_BODY:
+        if size > most:
             return None
         chunks.append(chunk)
         if not message.get("more_body", False):

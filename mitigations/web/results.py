@@ -162,17 +162,6 @@ class Results:
         self._keep(self._files, place, made, KEPT_FILES)
         return made
 
-    def sentences(self, run: str, transcripts: Transcripts, against: str | None) -> list[str]:
-        """What a terminal prints of the report."""
-        _, made = self._report(run, transcripts, against)
-        analysis = made.analysis
-        found = [
-            reports.sentence(one, analysis.settings, analysis.alarms)
-            for one in analysis.comparisons
-        ]
-        moved = reports.headline(made.against) if made.against is not None else ""
-        return [*found, moved] if moved else found
-
     def comparison(self, run: str, other: str) -> RunComparison:
         """Two runs beside each other; raises `NotComparable`."""
         with self._store.fork() as store, self._busy:

@@ -94,6 +94,7 @@ def run_service(
             stopping()
         services.jobs.close(grace_s=GRACE_S)
         services.results.close()
+        services.readings.close()
         announced.withdraw()
         listener.close()
 

@@ -18,6 +18,7 @@ from mitigations.web.access import Access, Who
 from mitigations.web.audit import FILE_NAME, Audit
 from mitigations.web.jobs import Job, Jobs
 from mitigations.web.memo import Memo
+from mitigations.web.readings import Readings
 from mitigations.web.results import Results
 from mitigations.web.shelf import Shelf
 
@@ -68,6 +69,7 @@ class Services:
     audit: Audit
     now: Callable[[], str]
     memo: Memo
+    readings: Readings
     hooks: Hooks = field(default_factory=Hooks)
     writing: threading.Lock = field(default_factory=threading.Lock)
     """Held while the workspace's files are changed: what was checked is what is written."""
@@ -133,6 +135,7 @@ def make_services(
         audit=Audit(db.parent / FILE_NAME, now=now),
         now=now,
         memo=memo,
+        readings=Readings(store),
         hooks=hooks or Hooks(),
     )
     jobs.when_ended(lambda job: _after(made, job))

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,7 @@ def serving(
         finally:
             made.jobs.close(grace_s=20)
             made.results.close()
+            made.readings.close()
 
 
 @pytest.fixture
@@ -173,26 +174,32 @@ def spawn(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[Process]:
+    """A service in a workspace, stopped at the end."""
+    popen = spawn(folder, "serve", "--port", "0", *arguments)
+    assert popen.stderr is not None
+    line = popen.stderr.readline()
+    found = re.search(r"(http://\S+?)/ ", line)
+    if found is None:
+        popen.kill()
+        pytest.fail(line + popen.communicate()[1])
+    made = Process(found[1], popen, folder / "mitigations.duckdb")
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Process]]:
     """Start services; those still up at the end are stopped."""
-    started: list[Process] = []
+    with ExitStack() as stack:
 
-    def start(folder: Path, *arguments: str) -> Process:
-        popen = spawn(folder, "serve", "--port", "0", *arguments)
-        assert popen.stderr is not None
-        line = popen.stderr.readline()
-        found = re.search(r"(http://\S+?)/ ", line)
-        if found is None:
-            popen.kill()
-            pytest.fail(line + popen.communicate()[1])
-        made = Process(found[1], popen, folder / "mitigations.duckdb")
-        started.append(made)
-        return made
+        def start(folder: Path, *arguments: str) -> Process:
+            return stack.enter_context(started(folder, *arguments))
 
-    yield start
-    for one in started:
-        one.stop()
+        yield start
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ import os
 import re
 import signal
 import stat
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -13,13 +15,37 @@ from typing import Any
 
 import pytest
 
-from mitigations.cli import remote
+from mitigations.compose import service as remote
+from mitigations.compose.judge_records import keep
+from mitigations.compose.opening import open_store
 from mitigations.compose.ownership import announce, find_owner, owner_path
-from mitigations.errors import Interrupted, NoData
+from mitigations.errors import Interrupted, MitigationsError, NoData
+from mitigations.model import JudgeCheck
 from mitigations.store import Store
+from mitigations.web.services import Services
 from tests.web.conftest import Process, spawn
 
 Serve = Callable[..., Process]
+CHECK = JudgeCheck(
+    judge="openai/gpt-5",
+    rubric_hash="a" * 64,
+    checked_at="2026-11-24T08:00:00Z",
+    coercive_at=3,
+    seed=0,
+    pairs=90,
+    compared=80,
+    flipped=1,
+    lost=0,
+    flips_ci95=(0.0003, 0.068),
+    wordings=3,
+    cases=10,
+    complete=10,
+    agreed=9,
+    agreed_ci95=(0.555, 0.997),
+    right={"as it is": 9},
+    calls=210,
+    cost_usd=0.1,
+)
 
 
 def test_eight_processes_race_for_the_file(workspace: Path) -> None:
@@ -190,6 +216,66 @@ def test_a_stopped_service_leaves_a_run_that_the_command_line_finishes(
     code, out, _ = command(workspace, "run", "studies/first.lock")
     assert (code, "is complete" in out) == (0, True)
     assert command(workspace, "check", "--database")[0] == 0
+
+
+@pytest.mark.slow
+def test_commands_read_one_state_of_a_run_that_goes_on(
+    workspace: Path, serve: Serve, command: Any
+) -> None:
+    """Whatever lands between their queries, rows, cells and journal agree in what they see."""
+    study = workspace / "studies" / "first.yaml"
+    study.write_text(study.read_text().replace("repeats: 2", "repeats: 150"))
+    command(workspace, "plan", "studies/first.yaml")
+    serve(workspace)
+    running = spawn(workspace, "run", "studies/first.lock")
+    sizes, looked = [], 0
+    while running.poll() is None and looked < 40:
+        code, _, err = command(workspace, "export", "-o", "o.csv")
+        if code:
+            assert "no run" in err or "no outcome" in err.lower(), err
+            continue
+        looked += 1
+        sizes.append(len((workspace / "o.csv").read_text().splitlines()))
+        code, out, _ = command(workspace, "check", "--database")
+        assert code == 0, out
+        assert command(workspace, "gate")[0] == 4
+    running.communicate(timeout=120)
+    assert looked >= 3
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
+
+
+def test_a_killed_reader_holds_nothing_for_long(services: Services) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    name, _ = services.readings.begin(dead.pid, fresh=False)
+    kept, _ = services.readings.begin(os.getpid(), fresh=False)
+    assert services.readings.give_up() == 1
+    with pytest.raises(MitigationsError, match="given up"):
+        services.readings.get(name)
+    services.readings.end(kept)
+    assert services.readings.give_up() == 0
+
+
+def test_another_version_than_the_service_is_told_so(
+    workspace: Path, serve: Serve, command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(workspace)
+    monkeypatch.setattr("mitigations.compose.service.__version__", "0.0.1")
+    code, _, err = command(workspace, "gate")
+    assert (code, "and this is 0.0.1" in err) == (6, True)
+
+
+def test_checks_of_judges_are_kept_by_the_service(workspace: Path, serve: Serve) -> None:
+    check = CHECK
+    process = serve(workspace)
+    with open_store(process.db) as store:
+        keep(check, store, workspace / "runs")
+    with open_store(process.db) as store:
+        assert store.judge_checks(check.judge, check.rubric_hash) == [check]
+    process.stop()
+    with Store.open(process.db, create=False) as store:
+        assert store.judge_checks(check.judge, check.rubric_hash) == [check]
 
 
 def test_the_exit_code_of_the_service_is_the_commands() -> None:

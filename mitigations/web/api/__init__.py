@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from mitigations.web.api import owner, runs, service, studies, variants
+from mitigations.web.api import owner, reading, runs, service, studies, variants
 
 
 def routers() -> tuple[APIRouter, ...]:
     """Every operation; those for the local command line are not part of the described API."""
-    return tuple(module.router for module in (variants, studies, runs, service, owner))
+    return tuple(module.router for module in (variants, studies, runs, service, owner, reading))

@@ -6,23 +6,19 @@ Such a command is the same user as this process, so it may name files as that us
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import Response
 
+from mitigations import __version__
 from mitigations.compose.kept import open_for_run
 from mitigations.compose.planning import workspace_of
-from mitigations.compose.rebuilding import audit
-from mitigations.compose.reporting import known_run, latest_run
 from mitigations.compose.running import Options
 from mitigations.web.access import Who
 from mitigations.web.nouns import Noun
 from mitigations.web.permission import Here, NotAllowed, NotSignedIn
 from mitigations.web.refusals import NotLive
-from mitigations.web.results import MEDIA
 from mitigations.web.tokens import Role
-from reports import standing_bytes
 
 router = APIRouter(prefix="/api/owner", include_in_schema=False)
 
@@ -46,6 +42,7 @@ class OwnerOut(Noun):
 
     pid: int
     database: str
+    version: str
 
 
 class StartIn(Noun):
@@ -84,40 +81,10 @@ class ProgressOut(Noun):
     exit_code: int | None
 
 
-class ReportIn(Noun):
-    """Which report, as `mitigations report` asks for it."""
-
-    run: str | None = None
-    form: Literal["html", "md", "json", "csv", "parquet", "pdf"]
-    output: str
-    transcripts: int | Literal["none", "all"] = 3
-    against: str | None = None
-
-
-class HistoryIn(Noun):
-    """Which study, as `mitigations history` asks for it."""
-
-    study: str
-    form: Literal["html", "md"]
-
-
-class SentencesOut(Noun):
-    """What the terminal prints of a report."""
-
-    run: str
-    sentences: list[str]
-
-
-class FaultsOut(Noun):
-    """What does not agree between rows, cells and journals."""
-
-    problems: list[str]
-
-
 @router.get("")
 def owner(services: Here, _: Command) -> OwnerOut:
     """Say which process and database this is: a stale owner file is found out by it."""
-    return OwnerOut(pid=os.getpid(), database=str(services.db.resolve()))
+    return OwnerOut(pid=os.getpid(), database=str(services.db.resolve()), version=__version__)
 
 
 @router.post("/runs")
@@ -161,43 +128,3 @@ def stop(services: Here, who: Command, name: str) -> ProgressOut:
         services.audit.record(who, "stop a run", name)
         job.interrupt()
     return progress(services, who, name)
-
-
-@router.post("/report")
-def report(services: Here, _: Command, given: ReportIn) -> Response:
-    """The report's bytes."""
-    run, against = _runs(services, given)
-    made = services.results.file(
-        run, given.form, output=given.output, transcripts=given.transcripts, against=against
-    )
-    return Response(made, media_type=MEDIA[given.form])
-
-
-@router.post("/sentences")
-def sentences(services: Here, _: Command, given: ReportIn) -> SentencesOut:
-    """The sentences that go with it."""
-    run, against = _runs(services, given)
-    return SentencesOut(
-        run=run, sentences=services.results.sentences(run, given.transcripts, against)
-    )
-
-
-def _runs(services: Here, given: ReportIn) -> tuple[str, str | None]:
-    with services.reading() as store:
-        run = latest_run(store) if given.run is None else known_run(store, given.run)
-        other = None if given.against is None else known_run(store, given.against)
-    return run, other
-
-
-@router.post("/history")
-def history(services: Here, _: Command, given: HistoryIn) -> Response:
-    """A study over all of its runs."""
-    found = services.results.standing(given.study)
-    return Response(standing_bytes(found, f".{given.form}"), media_type=MEDIA[given.form])
-
-
-@router.post("/check")
-def check(services: Here, _: Command) -> FaultsOut:
-    """Hold rows, cells and journals against each other."""
-    with services.reading() as store:
-        return FaultsOut(problems=audit(store, services.runs))

@@ -95,10 +95,14 @@ def answer(
     with desk(services, run) as found:
         name = labeller(found, who, given)
         labelling.save(found, name, item, level, note=note)
-        if not labelling.progress(found, name).left:
-            # What the report and the alarms say of the judge rests on these answers.
-            services.results.refresh_later(found.run)
+        look_again(services, found, name)
     return name
+
+
+def look_again(services: Services, found: Desk, name: str) -> None:
+    """What the report and the alarms say of the judge rests on the answers that are complete."""
+    if not labelling.progress(found, name).left:
+        services.results.refresh_later(found.run)
 
 
 def before(services: Services, who: Who, run: str, given: str, item: str) -> str:
