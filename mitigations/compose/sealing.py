@@ -231,7 +231,9 @@ def _faults(
     except (PlanChanged, InvalidFile) as exc:
         yield str(exc).splitlines()[0]
         return
-    if known and (sealed is None or sealed.text != event_text(known[-1])):
+    told = "" if sealed is None else sealed.text
+    known = _by_then(known, store, told)
+    if known and told != event_text(known[-1]):
         yield "the seal in the database and the one beside the journal differ"
     size = sum(path.stat().st_size for path in folder.glob("calls.jsonl"))
     if known and size < known[-1].journal_bytes:
@@ -243,6 +245,15 @@ def _faults(
         yield f"{outcomes:,} outcome rows are there and {sealed.outcomes:,} were sealed"
     elif digest != (sealed.digest if whole else sealed.numbers):
         yield "outcome rows were changed after they were sealed"
+
+
+def _by_then(known: tuple[Seal, ...], store: Store, told: str) -> tuple[Seal, ...]:
+    """The seals without those made after the moment that the store shows."""
+    while known and store.seen_at is not None and known[-1].at >= store.seen_at:
+        if event_text(known[-1]) == told:
+            break
+        known = known[:-1]
+    return known
 
 
 class _Remembered(NamedTuple):

@@ -29,7 +29,10 @@ class ServedStore(Store):
     @classmethod
     def at(cls, service: Remote, path: Path, *, fresh: bool) -> Self:
         """The store of a database that the service owns."""
-        return cls(service, _View(service, fresh=fresh), path)
+        view = _View(service, fresh=fresh)
+        made = cls(service, view, path)
+        made.seen_at = None if fresh else view.seen_at
+        return made
 
     def close(self) -> None:
         """Let the service end the transaction."""
@@ -89,6 +92,7 @@ class _View:
         self._service = service
         made = service.post(VIEWS, {"pid": os.getpid(), "fresh": fresh})
         self._path = f"{VIEWS}/{made['view']}"
+        self.seen_at = str(made["at"])
         self._free = list(range(made["slots"]))
         self._ended = False
 

@@ -40,6 +40,8 @@ class Store(Reads):
         """Run to what this process has landed of it; a seal starts from it."""
         self.is_alone = False
         """True where nobody else in this process reads while a run writes: see `trim`."""
+        self.seen_at: str | None = None
+        """Where it is a picture of a moment: when; files beside it may tell of later ones."""
         self._gate = threading.RLock()
         """Held while rows land; one for all connections of this process to the file."""
 

@@ -88,8 +88,9 @@ class ChecksIn(Noun):
 @router.post("/views")
 def begin(services: Here, _: Command, given: ViewIn) -> dict[str, Any]:
     """Hold the state of this moment for a reader."""
+    at = services.now()
     name, snapshot = services.readings.begin(given.pid, fresh=given.fresh)
-    return {"view": name, "slots": snapshot.slots}
+    return {"view": name, "at": at, "slots": snapshot.slots}
 
 
 @router.post("/views/{view}/query")
