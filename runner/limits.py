@@ -74,6 +74,10 @@ class Limiter:
 
     LONG_PAUSE_S = 5.0
     """A provider that asks for more than this means everybody."""
+    DRY = 4
+    """So many refusals with nothing served between: it will serve nothing for a while."""
+    FIRST_REST_S, LONGEST_REST_S = 0.5, 30.0
+    """How long that is where the provider does not say; doubles each time."""
 
     def __init__(self, limits: RateLimits, timer: Timer) -> None:
         clock, self._sleep = timer.clock, timer.sleep
@@ -90,6 +94,9 @@ class Limiter:
         self._pause_until = -math.inf
         self._cut_at = -math.inf
         self._served_since_cut = True
+        self._in_a_row = 0
+        self._is_dry, self._dry_times = False, 0
+        self._dry_at = self._dry_since = -math.inf
         self.in_flight = 0
 
     def retune(self, limits: RateLimits) -> None:
@@ -137,7 +144,8 @@ class Limiter:
         elif signal is Signal.FINE:
             self._served_since_cut |= ticket.sent_at > self._cut_at
             self.breaker.served()
-            self.pace.served()
+            self.pace.served(ticket.sent_at)
+            self._flowing()
             self.slots.grow()
         self.release()
 
@@ -159,20 +167,49 @@ class Limiter:
         # One cut per congestion: requests sent before the last cut were sent under the old limit.
         fresh = ticket.sent_at > self._cut_at
         repeated = fresh and not self._served_since_cut
+        self._in_a_row += 1
+        if signal is Signal.RATE_LIMITED:
+            # A refused rate is answered by pace. Slots give way too at first, when how many are in
+            # flight is chance.
+            if self.pace.rate is None:
+                self.slots.cut(self.in_flight)
+            if not self._is_dry or ticket.sent_at < self._dry_at:
+                self.pace.refused(ticket.sent_at, in_flight=self.in_flight)
+            self._rest(ticket, retry_after_s)
+        elif fresh:
+            self.slots.cut(self.in_flight)
+            if retry_after_s is not None and (retry_after_s > self.LONG_PAUSE_S or repeated):
+                self._pause_until = max(self._pause_until, now + retry_after_s)
         if fresh:
             self._cut_at, self._served_since_cut = now, False
-            # A refused rate is answered by pace. Slots give way too at first, when how many are in
-            # flight is chance, and when nothing was served since the last refusal.
-            if signal is Signal.OVERLOADED or self.pace.rate is None or repeated:
-                self.slots.cut(self.in_flight)
-            if signal is Signal.RATE_LIMITED:
-                self.pace.cut()
-        if retry_after_s is None:
+
+    def _flowing(self) -> None:
+        """A request was served: whatever the provider ran out of is there."""
+        if self._is_dry:
+            self.pace.rested(self._clock() - self._dry_since)
+        self._in_a_row, self._is_dry = 0, False
+
+    def _rest(self, ticket: Ticket, retry_after_s: float | None) -> None:
+        """Stop sending where a refusal says that nothing will be served for a while.
+
+        A short Retry-After between requests that are served is this caller's alone: the others keep
+        the learnt pace. A long one, or several refusals with nothing served between, is for all;
+        then one request goes ahead of the others.
+        """
+        now, asked = self._clock(), retry_after_s
+        long = asked is not None and asked > self.LONG_PAUSE_S
+        if not long and self._in_a_row < self.DRY:
             return
-        # A short Retry-After after a served request is this caller's alone: the others keep the
-        # learnt pace. A long one, or a second with nothing served between, is for all.
-        if retry_after_s > self.LONG_PAUSE_S or repeated:
-            self._pause_until = max(self._pause_until, now + retry_after_s)
+        news = not self._is_dry or ticket.sent_at >= self._dry_at
+        if news:
+            if not self._is_dry:
+                self._dry_times, self._dry_since = -1, now
+            self._dry_times += 1
+            self._is_dry, self._dry_at = True, now
+            if asked is None:
+                asked = min(self.LONGEST_REST_S, self.FIRST_REST_S * 2**self._dry_times)
+        if asked is not None:
+            self._pause_until = max(self._pause_until, now + asked)
 
     def _wait(self, tokens: float, max_wait_s: float) -> float:
         asked = self._pause_until - self._clock()
@@ -192,7 +229,7 @@ class Limiter:
         return max(due)
 
     def _is_full(self) -> bool:
-        return self.in_flight >= (1 if self.breaker.is_open else self.slots.limit)
+        return self.in_flight >= (1 if self.breaker.is_open or self._is_dry else self.slots.limit)
 
 
 def _bucket(per_minute: float | None, burst_s: float, clock: Clock) -> TokenBucket | None:

@@ -138,83 +138,201 @@ class Slots:
         self._limit = max(1.0, self._ceiling * self.CUT)
 
 
-class Pace:
-    """A request rate learnt from refusals: cut below what was served, then slowly up again.
+@dataclass(slots=True)
+class _Epoch:
+    """The requests sent between two falls of a rate."""
 
-    A refusal says that the provider's allowance is used up. Between two refusals it went from empty
-    to empty, so what was served in between, over the time, is the provider's own rate.
+    peak: float | None = None
+    """The rate it ended with; None: it was not paced."""
+    served: int = 0
+    refused: int = 0
+    busy_s: float = 0.0
+    """Time in which requests were due: what idle callers leave out is not counted."""
+    is_early: bool = False
+    """It ended before the rate was back at the estimate: that was too high."""
+    rested_s: float = 0.0
+    """Time after it in which nobody was served: until the allowance was there again."""
+
+    @property
+    def count(self) -> int:
+        """Requests that were answered, either way."""
+        return self.served + self.refused
+
+    def estimate(self, prior: float) -> float | None:
+        """The provider's rate; None while nothing says anything of it.
+
+        From one refusal to the next its allowance went from empty to empty, so what was served over
+        the time is its rate, unless it was full in between: then that is less, and the last rate,
+        which was too much, is the better measure. Many refusals say that it never was full.
+
+        Args:
+            prior: so many requests more are thought served at the last rate; few are chance.
+        """
+        if self.peak is None:
+            sure = self.served > 1 and self.busy_s > 0
+            return self.served / self.busy_s if sure else None
+        spent_s = self.busy_s + self.rested_s + prior / self.peak
+        seen = min(self.peak, (self.served + prior) / spent_s)
+        if self.is_early or self.rested_s or self.refused - 1 > DENSE * self.count:
+            return seen
+        return max(seen, LEAST * self.peak)
+
+
+DENSE = 0.05
+"""A larger share of refusals says that the provider had no request left in between."""
+LEAST = 0.95
+"""What is left of a rate after few refusals."""
+
+
+class Pace:
+    """A request rate learnt from refusals: just below what was served, then slowly up again.
+
+    Requests are spread evenly. A refusal ends an epoch; refusals of requests sent before belong to
+    the same event, however many. The rate then falls a little below the estimate, so that the
+    provider's allowance recovers, comes back to it, stays about there, and rises faster and faster
+    beyond. This goes by requests, not by time, so that refusals are a small share of them at any
+    rate; what cost many refusals is tried again later.
     """
 
     CUT = 0.95
-    GROWTH = 0.0025
-    """Share of the rate regained per second."""
-    FIRST_GROWTH = 0.02
-    """The same after the first cut, which had little to measure the rate by."""
-    SURGE_S = 60.0
-    """After so many seconds without a refusal the rate has about doubled, and then grows as the
-    cube of the time: a rate learnt in a bad moment is not kept for long."""
+    """What is left of a rate that was only guessed."""
+    BELOW = 0.02
+    """How far the rate falls below the estimate."""
+    UNIT = 120
+    """Requests until the rate is back at the estimate."""
+    PER_REFUSAL = 60
+    """The same for each refusal of the event before, where there were more."""
+    PER_FLIGHT = 4
+    """The same for each request in flight: of what is too much, so many are sent unawares."""
+    LEAST_UNIT = 20
+    """The same where the estimate is of few requests."""
+    UNSURE_S = 14.0
+    """Seconds of the same, for callers that send few."""
+    LONGEST_S = 90.0
+    """A unit of a slow provider is not longer than this."""
+    REST = 3.0
+    """Requests left out after an event, so that chance in the arrivals meets no empty allowance."""
     DOUBLE_S = 2.0
     """A rate that was only guessed, as nothing was served before the first refusal, doubles in this
     time until the next one."""
-    SURE_S = 5.0
-    """A shorter time between two refusals says too little of the provider's rate."""
     WINDOW_S = 60.0
+    """Before the first refusal, what was served longer ago says nothing."""
+    LONG_REST_S = 5.0
+    """A shorter one may have been asked for although the allowance came back at once."""
+    LATE_S = 0.05
+    """Lateness of up to this is made up for, not more."""
     FLOOR = 1 / 60
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._rate: float | None = None
-        self._cut_at = self._next = self._first = clock()
-        self._cuts = 0
-        self._is_guess = False
-        self._served: deque[float] = deque()
+        self._base: float | None = None
+        self._cut_at = self._next = clock()
+        self._first: float | None = None
+        self._lately: deque[float] = deque()
+        """When requests were served, until the first refusal."""
+        self._epoch, self._before = _Epoch(), _Epoch()
+        self._known = 0.0
+        self._is_guess = self._is_held = False
+        self._in_flight, self._units, self._windows = 0, 0.0, 0.0
 
     @property
     def rate(self) -> float | None:
         """Requests per second, or None while nothing was ever refused."""
-        if self._rate is None:
+        if self._base is None:
             return None
         calm = self._clock() - self._cut_at
         if self._is_guess:
-            return self._rate * 2 ** min(calm / self.DOUBLE_S, 30)
-        growth = self.FIRST_GROWTH if self._cuts == 1 else self.GROWTH
-        return self._rate * (1 + growth * calm + (calm / self.SURGE_S) ** 3)
+            return self._base * 2 ** min(calm / self.DOUBLE_S, 30)
+        units = self._units
+        if self._known < self.UNIT:
+            units = max(units, min(calm / self.UNSURE_S, 1000.0))
+        return self._base * (1 + self.BELOW * (units - 1) ** 3)
 
     def wait(self) -> float:
         """Seconds until the next request is due."""
-        return 0.0 if self._rate is None else max(0.0, self._next - self._clock())
+        wait = 0.0 if self._base is None else max(0.0, self._next - self._clock())
+        self._is_held = self._is_held or wait > 0
+        return wait
 
     def take(self) -> None:
-        """A request goes out now. Lateness of up to 50 ms is made up for, not more."""
-        rate = self.rate
-        if rate is not None:
-            self._next = max(self._next, self._clock() - 0.05) + 1 / rate
+        """A request goes out now."""
+        now, rate = self._clock(), self.rate
+        if rate is None:
+            self._first = now if self._first is None else self._first
+            return
+        gap = 1 / rate
+        if self._is_held:
+            # It was this rate that held the callers back: only then it is tried higher.
+            self._is_held = False
+            self._units += max(1 / self._unit(), gap / self.LONGEST_S)
+        self._epoch.busy_s += gap
+        self._next = max(self._next, now - self.LATE_S) + gap
 
-    def served(self) -> None:
+    def served(self, sent_at: float = math.inf) -> None:
         """A request was served."""
         now = self._clock()
-        if self._cuts == 0 and not self._served:
-            self._first = now  # the time before the first answer says nothing of the rate
-        self._served.append(now)
-        while self._served and self._served[0] < now - self.WINDOW_S:
-            self._served.popleft()
+        if self._base is None:
+            self._first = now if self._first is None else self._first
+            self._lately.append(now)
+            while self._lately[0] < now - self.WINDOW_S:
+                self._lately.popleft()
+        if sent_at > self._cut_at or self._base is None:
+            self._epoch.served += 1
+        else:
+            self._before.served += 1
+            self._settle()
 
-    def cut(self) -> None:
+    def refused(self, sent_at: float, *, in_flight: int = 0) -> None:
         """A request was refused for its rate."""
-        now, rate = self._clock(), self.rate
-        since = max(now - self.WINDOW_S, self._first if rate is None else self._cut_at)
-        served = sum(1 for at in self._served if at >= since)
-        seen = served / (now - since) if now > since and served > 1 else None
-        if rate is None:
-            rate = seen or 1.0
-            self._is_guess = seen is None
-        elif self._is_guess:
-            self._is_guess = False  # what was served on the way up says less than where it ended
-        # A short window measures chance, and the pause that a refusal asked of every caller.
-        elif seen is not None and now - since >= self.SURE_S:
-            rate = min(rate, seen / self.CUT)
-        self._cuts += 1
-        self._rate, self._cut_at = max(self.FLOOR, rate * self.CUT), now
+        if self._base is None or (sent_at > self._cut_at and self._epoch.served):
+            self.cut(in_flight=in_flight, latency_s=self._clock() - sent_at)
+        else:
+            self._before.refused += 1
+            self._settle()
+
+    def rested(self, seconds: float) -> None:
+        """After the last event the provider served nobody for so long; now it does."""
+        if seconds > self.LONG_REST_S:
+            self._before.rested_s += seconds
+            self._settle()
+        self._windows = max(self._windows, self._before.count / 2)
+
+    def cut(self, *, in_flight: int = 0, latency_s: float = math.inf) -> None:
+        """The first refusal of an event, with so many requests under way."""
+        now, rate, epoch = self._clock(), self.rate, self._epoch
+        epoch.refused += 1
+        epoch.peak, epoch.is_early = rate, self._units < 1
+        if rate is None and self._first is not None:
+            # Callers start slowly: how many were served lately says more than all.
+            epoch.busy_s = min(now - self._first, max(1.0, 2 * latency_s), self.WINDOW_S)
+            epoch.served = sum(at >= now - epoch.busy_s for at in self._lately)
+        self._known = min(self._known, 2.0 * self.UNIT) / 2 + self._before.count
+        self._before, self._epoch = epoch, _Epoch()
+        self._in_flight, self._cut_at, self._units = in_flight, now, 0.0
+        self._windows *= 0.8
+        if self._is_guess and rate is not None:
+            # What was served on the way up says less than where it ended.
+            self._is_guess, self._base = False, rate * self.CUT / (1 - self.BELOW)
+            self._before = _Epoch(peak=self._base)
+        elif rate is None and epoch.estimate(0.0) is None:
+            self._is_guess, self._base = True, self.CUT
+        else:
+            self._settle()
+        self._next = max(self._next, now) + self.REST / max(self.rate or 1.0, self.FLOOR)
+
+    def _settle(self) -> None:
+        """The estimate, as far as what was sent before the last fall has been answered."""
+        prior = min(40.0, 5.0 + self._known / 4)
+        found = self._before.estimate(prior)
+        if found is not None and not self._is_guess:
+            self._base = max(self.FLOOR, found)
+
+    def _unit(self) -> float:
+        before = self._before
+        cost = max(self.PER_REFUSAL * before.refused, self.PER_FLIGHT * self._in_flight)
+        whole = max(self.UNIT, self._windows, cost)
+        known = max(self.LEAST_UNIT, self._known + before.count, self._in_flight)
+        return min(whole, known)
 
 
 class Breaker:

@@ -1,53 +1,16 @@
 """Slots, rates, pauses and the breaker, on a clock that only moves when somebody sleeps."""
 
 import asyncio
-import heapq
-import itertools
 import random
 from datetime import UTC, datetime
 
 import pytest
 
 from runner.gateway.allowance import allowances
-from runner.limits import Limiter, RateLimits, Signal, Timer, WaitTooLong
+from runner.limits import Limiter, RateLimits, Signal, WaitTooLong
 from runner.throttle import Allowance, Breaker, Pace, Slots, TokenBucket, Told
-
-
-class World:
-    """Virtual time for many tasks: the earliest sleeper wakes when nobody else can run."""
-
-    def __init__(self):
-        self.now = 0.0
-        self._sleepers = []
-        self._order = itertools.count()
-
-    def clock(self):
-        return self.now
-
-    async def sleep(self, seconds):
-        done = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self.now + seconds, next(self._order), done))
-        await done
-
-    @property
-    def timer(self):
-        return Timer(clock=self.clock, sleep=self.sleep)
-
-    def run(self, main):
-        async def drive():
-            task = asyncio.ensure_future(main)
-            while not task.done():
-                for _ in range(8):  # let everything that can run do so before time moves
-                    await asyncio.sleep(0)
-                if task.done():
-                    break
-                assert self._sleepers, "everybody waits for somebody: a deadlock"
-                self.now, _, future = heapq.heappop(self._sleepers)
-                if not future.done():
-                    future.set_result(None)
-            return await task
-
-        return asyncio.run(drive())
+from tests.virtual_provider import SHAPES, storm
+from tests.virtual_time import World
 
 
 @pytest.fixture
@@ -342,6 +305,83 @@ def test_a_429_storm_ends_near_the_allowed_rate_with_few_refusals(
     span = world.now - marks["at"]
     assert served / (per_second * span) >= 0.95
     assert refused / (served + refused) <= 0.02
+
+
+HARD = {
+    # Requests 0.5 s apart arrive up to 0.6 s early or late, at a bucket of two: chance refuses some
+    # at any rate near the allowed one.
+    "bucket 2, 2/s, 3 s, Retry-After ceil": (0.8, 0.08),
+    # Nobody says when the window ends: rests of up to 30 s find it late.
+    "window 60 s, 10/s, 1 s, Retry-After none": (0.9, 0.03),
+}
+
+
+def check_storm(shape, seed):
+    windows = shape.kind != "bucket" or shape.room > 10 * shape.rate
+    learn_s, seconds = (120.0, 300.0) if windows else (20.0, 120.0)
+    found = storm(shape, seed=seed, learn_s=learn_s, seconds=seconds)
+    used, refused = HARD.get(shape.name, (0.95, 0.02))
+    assert found.used >= used
+    assert found.refused <= refused
+
+
+@pytest.mark.parametrize("shape", SHAPES[1::4], ids=lambda shape: shape.name)
+def test_a_storm_at_providers_of_every_kind(shape):
+    """Buckets and windows, large and small, that say when to come back, or round it, or do not."""
+    check_storm(shape, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+def test_a_storm_at_providers_of_every_kind_and_seed(shape, seed):
+    check_storm(shape, seed)
+
+
+def test_a_provider_that_ran_dry_is_asked_by_one_request_at_a_time(world):
+    """Nothing is served until 20 s, and nobody says so: what is refused meanwhile is little."""
+    limiter = Limiter(RateLimits(start_concurrency=16), world.timer)
+    answers = []
+
+    async def worker():
+        while world.now < 40:
+            ticket = await limiter.admit(1, max_wait_s=600)
+            await world.sleep(0.2)
+            fine = world.now >= 20
+            answers.append((world.now, fine))
+            limiter.finish(ticket, Signal.FINE if fine else Signal.RATE_LIMITED)
+
+    async def main():
+        await asyncio.gather(*(worker() for _ in range(16)))
+
+    world.run(main())
+    refused = [at for at, fine in answers if not fine]
+    assert len(refused) <= 16 + 8
+    assert min(at for at, fine in answers if fine) <= 40
+
+
+def test_a_limit_that_rises_is_found_and_one_that_falls_is_obeyed(world):
+    pace, rng = Pace(world.clock), random.Random(3)
+    level, at, served, refused = 0.0, 0.0, [], []
+    pace.served()
+    world.now = 1.0
+    pace.cut()
+    while world.now < 600:
+        allowed = 20.0 if 200 <= world.now < 400 else 5.0
+        world.now += max(pace.wait(), 0.01 * rng.random())
+        level, at = min(allowed, level + (world.now - at) * allowed), world.now
+        pace.take()
+        if level >= 1:
+            level -= 1
+            pace.served(world.now)
+            served.append(world.now)
+        else:
+            refused.append(world.now)
+            pace.refused(world.now)
+    for start, end, allowed in ((100, 200, 5), (300, 400, 20), (450, 600, 5)):
+        got = sum(start <= at < end for at in served)
+        assert got >= 0.9 * allowed * (end - start)
+        assert sum(start <= at < end for at in refused) <= 0.03 * got
 
 
 def test_a_rate_learnt_in_a_bad_moment_is_not_kept_for_long(world):
