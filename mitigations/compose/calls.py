@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from mitigations.compose.limits import Attempted, limits_of, policy, told_to
+from mitigations.compose.limits import Witness, limits_of, policy, told_to
 from mitigations.errors import ModelUnavailable
 from mitigations.model import ModelSpec, Plan, Reply, Request, Scenario, Trial, Variant
 from mitigations.providers import Providers, with_endpoint
@@ -51,7 +51,7 @@ class Calls:
         providers: Providers,
         *,
         budget: Budget,
-        attempted: Attempted | None = None,
+        witness: Witness | None = None,
         max_wait_s: float | None = None,
         gates: Gates | None = None,
     ) -> None:
@@ -59,7 +59,8 @@ class Calls:
         self._placed = {route: with_endpoint(spec, providers) for route, spec in specs.items()}
         self._gateway = Gateway(
             budget=budget,
-            on_attempt=None if attempted is None else told_to(attempted),
+            on_attempt=None if witness is None else told_to(witness),
+            kept=None if witness is None else witness.kept,
             policy=policy(max_wait_s),
             limits=limits_of(providers, share=gates.share if gates else 1.0),
             limiters=gates.limiters if gates else None,

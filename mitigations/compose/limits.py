@@ -3,14 +3,21 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from mitigations.providers import Providers
 from runner.gateway import Attempt, RetryPolicy
 from runner.limits import RateLimits
 
-Attempted = Callable[[str, str, Mapping[str, Any]], None]
-"""Call key, route and what became of one HTTP request: for the journal."""
+
+class Witness(Protocol):
+    """Who keeps what became of each HTTP request: a journal, or the lines of a worker."""
+
+    def attempted(self, key: str, model: str, told: Mapping[str, Any]) -> None:
+        """Of the call `key` one request is over."""
+
+    async def kept(self) -> None:
+        """Return once everything told so far is on disk."""
 
 
 def policy(max_wait_s: float | None) -> RetryPolicy:
@@ -44,13 +51,13 @@ def _part(amount: float | None, share: float) -> float | None:
     return None if amount is None else amount * share
 
 
-def told_to(attempted: Attempted) -> Callable[[Attempt], None]:
+def told_to(witness: Witness) -> Callable[[Attempt], None]:
     """What the gateway tells of each HTTP request, as a journal line once it is over."""
 
     def tell(attempt: Attempt) -> None:
         if attempt.phase == "done":
             told = {name: getattr(attempt, name) for name in _TOLD}
-            attempted(attempt.key, attempt.model, told)
+            witness.attempted(attempt.key, attempt.model, told)
 
     return tell
 

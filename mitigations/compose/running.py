@@ -113,7 +113,7 @@ async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
         plan,
         around.providers,
         budget=budget,
-        attempted=landing.attempted,
+        witness=landing,
         max_wait_s=options.max_wait_s,
     )
     sealer = Sealer(around.store, path.parent, plan, journal=JOURNAL)

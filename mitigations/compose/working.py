@@ -66,6 +66,13 @@ class Wire:
         """Write soon, before whatever is appended later."""
         self._put(record, None)
 
+    async def kept(self) -> None:
+        """Return once the owner can read everything posted; raises what `append` raises."""
+        while self._flusher is not None and not self._flusher.done():
+            await asyncio.shield(self._flusher)
+        if self._failure is not None:
+            raise self._failure
+
     def _put(self, record: dict[str, Any], done: asyncio.Future[None] | None) -> None:
         self._pending.append((record, done))
         if self._flusher is None or self._flusher.done():
@@ -118,6 +125,9 @@ class _Lines:
 
     def attempted(self, key: str, model: str, told: Mapping[str, Any]) -> None:
         self.wire.post(self._call("attempt", key, model) | dict(told))
+
+    async def kept(self) -> None:
+        await self.wire.kept()
 
     async def record(self, outcome: Outcome) -> None:
         record = self._rerun({"t": "outcome", "trial": outcome.trial.id})
@@ -255,7 +265,7 @@ class Host:
             plan,
             means.providers,
             budget=Budget(body["grant_usd"]),
-            attempted=lines.attempted,
+            witness=lines,
             max_wait_s=body["max_wait_s"],
             gates=self._gates,
         )

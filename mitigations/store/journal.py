@@ -49,6 +49,13 @@ class Journal:
         """Write soon, before whatever is appended later; a failure shows at the next `append`."""
         self._put(record, None)
 
+    async def kept(self) -> None:
+        """Return once everything posted is on disk; raises `StorageFailed` when it cannot be."""
+        while self._flusher is not None and not self._flusher.done():
+            await asyncio.shield(self._flusher)
+        if self._failure is not None:
+            raise self._failure
+
     def _put(self, record: Record, done: asyncio.Future[None] | None) -> None:
         line = (json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n").encode(
             "utf-8", "backslashreplace"

@@ -78,6 +78,10 @@ class Landing:
         """One HTTP request of a call is over. On disk before the call's reply."""
         self._journal.post(self._call("attempt", key, model) | dict(told))
 
+    async def kept(self) -> None:
+        """Return once every attempt told so far is on disk: before the call's next request."""
+        await self._journal.kept()
+
     def _call(self, kind: str, key: str, model: str) -> dict[str, Any]:
         record = call_line(kind, key, model)
         if record["trial"] in self._reruns:

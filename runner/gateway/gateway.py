@@ -5,7 +5,7 @@ import math
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -51,6 +51,8 @@ class Gateway:
         environ: where keys are looked up; the process's environment by default.
         budget: reserved before each HTTP request and settled after it.
         on_attempt: called before and after each HTTP request, for the journal.
+        kept: returns once all that was told is on disk; awaited before a call is tried again, so
+            that no request of unknown cost is forgotten for the next one.
         policy: how long and how often a call is tried.
         limits: by route (`provider/name`), or by provider; a default for the rest.
         allowed_hosts: private hosts the operator allows (see `hosts`).
@@ -64,6 +66,7 @@ class Gateway:
         environ: Mapping[str, str] | None = None,
         budget: Budget | None = None,
         on_attempt: Callable[[Attempt], None] | None = None,
+        kept: Callable[[], Awaitable[None]] | None = None,
         policy: RetryPolicy | None = None,
         limits: Mapping[str, RateLimits] | None = None,
         allowed_hosts: Iterable[str] = (),
@@ -74,6 +77,7 @@ class Gateway:
         self._environ = os.environ if environ is None else environ
         self._budget = budget
         self._on_attempt = on_attempt or (lambda _: None)
+        self._kept = kept
         self._policy = policy or RetryPolicy()
         self._limits = dict(limits or {})
         self._hosts = Hosts(frozenset(allowed_hosts))
@@ -130,6 +134,8 @@ class Gateway:
             end = self._policy.verdict(result, number, pause, self._clock() - started)
             if end is not None:
                 return self._give_up(end, request, number, doubt_usd)
+            if self._kept is not None:
+                await self._kept()
             await self._timer.sleep(pause)
 
     def batches(self, spec: ModelSpec) -> BatchLine:
