@@ -125,6 +125,7 @@ async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
         raise
     sealer.seal(at=around.now())
     await asyncio.to_thread(probe_run, around.store, plan, run)
+    around.store.trim()
     return run
 
 

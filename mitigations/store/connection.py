@@ -28,6 +28,8 @@ def connect(path: Path, *, create: bool) -> duckdb.DuckDBPyConnection:
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
+        # Rows stay in memory until their log is put into the file; 16 MB of it are 20 MiB of them.
+        "checkpoint_threshold": "4MB",
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
