@@ -70,6 +70,6 @@ def analyze(  # noqa: PLR0913 - one argument for each flag of the command
     if json or shared.json:
         typer.echo(result.json_text)
         return
-    from mitigations.compose.analysis_text import console_text  # noqa: PLC0415
+    from mitigations.compose.analysing.text import console_text  # noqa: PLC0415
 
     typer.echo(console_text(result, color=shared.color), nl=False)

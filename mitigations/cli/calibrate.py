@@ -72,7 +72,9 @@ class _Ask:
 
 
 def _check_judges(here: Session, ask: _Ask, out: Path) -> None:
-    from mitigations.compose import judge_check, judge_check_words, judge_records, planning  # noqa: PLC0415 - start-up stays light
+    from mitigations.compose import planning  # noqa: PLC0415 - start-up stays light
+    from mitigations.compose.judging import check as judge_check  # noqa: PLC0415
+    from mitigations.compose.judging import check_words, records  # noqa: PLC0415
     from mitigations.compose.opening import open_store  # noqa: PLC0415
     from mitigations.errors import OverBudget  # noqa: PLC0415
     from mitigations.files import write_atomic  # noqa: PLC0415
@@ -100,17 +102,17 @@ def _check_judges(here: Session, ask: _Ask, out: Path) -> None:
             except OverBudget as exc:
                 fix = "  nothing of the check is kept; give --budget more, or a smaller --sample"
                 raise OverBudget(f"{str(exc).splitlines()[0]}\n{fix}") from exc
-            judge_records.keep(check, store, here.runs)
+            records.keep(check, store, here.runs)
             checks.append(check)
-            for line in judge_check_words.lines(check):
+            for line in check_words.lines(check):
                 here.say(f"  {line}")
-    write_atomic(out, judge_check_words.page(checks))
-    document = judge_check_words.document(checks)
+    write_atomic(out, check_words.page(checks))
+    document = check_words.document(checks)
     write_atomic(out.with_suffix(".json"), json.dumps(document, indent=1) + "\n")
     if here.json:
         typer.echo(json.dumps(document))
     here.say(f"Written: {out}, {out.with_suffix('.json')}")
-    problem = judge_check_words.complaint(checks)
+    problem = check_words.complaint(checks)
     if problem is not None:
         raise problem
 

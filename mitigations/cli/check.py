@@ -143,8 +143,8 @@ def _check_database(here: Session, *, rebuild: bool) -> None:
 
 def _check_claims(here: Session, path: Path, run: str | None, *, as_json: bool) -> None:
     """Exit 0 when every claim is supported, 4 when one is not, 3 when one is contradicted."""
-    from mitigations.compose import claims  # noqa: PLC0415 - start-up stays light
-    from mitigations.compose.opening import open_store  # noqa: PLC0415
+    from mitigations.compose.opening import open_store  # noqa: PLC0415 - start-up stays light
+    from mitigations.compose.reporting import claims  # noqa: PLC0415
 
     with open_store(here.db) as store:
         chosen, results = claims.check_text(store, path, run)

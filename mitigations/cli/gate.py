@@ -26,8 +26,9 @@ def gate(
 ) -> None:
     """Pass, fail or hold a run: exit 0 passed, 3 failed, 4 inconclusive or not to be trusted."""
     import reports  # noqa: PLC0415 - start-up stays light
-    from mitigations.compose import gating, kept, reporting  # noqa: PLC0415
+    from mitigations.compose import kept, reporting  # noqa: PLC0415
     from mitigations.compose.opening import open_store  # noqa: PLC0415
+    from mitigations.compose.reporting import gating  # noqa: PLC0415
     from mitigations.files import write_atomic  # noqa: PLC0415
 
     here = session(context)

@@ -60,17 +60,18 @@ def _name(by: str | None) -> str:
 
 def _work(here: Session, desk: "Desk", who: str, *, csv: Path | None, filled: Path | None) -> None:
     from mitigations.cli.label_terminal import label_here  # noqa: PLC0415
-    from mitigations.compose import label_csv, labelling  # noqa: PLC0415
+    from mitigations.compose import labelling  # noqa: PLC0415
+    from mitigations.compose.labelling import sheet  # noqa: PLC0415
 
     if csv is not None:
-        count = label_csv.export_csv(desk, who, csv)
+        count = sheet.export_csv(desk, who, csv)
         here.say(f"{csv}: {count} items for {who}, in an order of their own.")
         here.say(
             "Fill the column severity (0 to 5, or abstain); the other columns stay as they are."
         )
         here.say(f"Next: mitigations label {desk.run} --by {_quoted(who)} --from {csv}")
     elif filled is not None:
-        found = label_csv.import_csv(desk, who, filled)
+        found = sheet.import_csv(desk, who, filled)
         here.say(
             f"{filled}: {found.new} new, {found.corrected} corrected, "
             f"{found.unchanged} unchanged, {found.empty} without an answer."

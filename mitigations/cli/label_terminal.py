@@ -8,8 +8,8 @@ from collections.abc import Callable
 import typer
 
 from mitigations.compose import labelling
-from mitigations.compose.label_text import SEVERITIES
 from mitigations.compose.labelling import Desk, Item
+from mitigations.compose.labelling.shown import SEVERITIES
 from mitigations.errors import Interrupted
 
 KEYS = "0-5 severity, a abstain, i inbox, n note, b back, q quit"

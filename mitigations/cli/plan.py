@@ -52,14 +52,9 @@ def plan(  # noqa: PLR0913 - one argument per flag of the command
             _amend(here, study, asked, by=by, reason=reason, exploratory=exploratory)
         here.say(f"Next: mitigations run {study}")
         return
-    from mitigations.compose import (  # noqa: PLC0415 - start-up stays light
-        approving,
-        confirming,
-        estimating,
-        judging,
-        pilot,
-        planning,
-    )
+    from mitigations.compose import approving, confirming, planning  # noqa: PLC0415 - light start
+    from mitigations.compose.judging.against_labels import labels_of_judge  # noqa: PLC0415
+    from mitigations.compose.planning import estimate_words, estimating, pilot  # noqa: PLC0415
     from mitigations.errors import InvalidFile  # noqa: PLC0415
     from mitigations.study import write_lock  # noqa: PLC0415
 
@@ -81,15 +76,15 @@ def plan(  # noqa: PLR0913 - one argument per flag of the command
         )
     confirming.hold(made)
     known, unread = pilot.pilots_in(here.db, made)
-    labelled = judging.labels_of_judge(here.db, made)
+    labelled = labels_of_judge(here.db, made)
     estimate = estimating.estimate(made, known, unread=unread, labelled=labelled)
     estimating.refuse_small_budget(made, estimate, study)
     write_lock(made, target)
     if here.json:
-        document = estimating.as_json(made, estimate, lock=str(target))
+        document = estimate_words.as_json(made, estimate, lock=str(target))
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
-    for line in estimating.lines(made, estimate):
+    for line in estimate_words.lines(made, estimate):
         here.say(line, hang=8 if line.startswith("  Note:") else 12)
     for line in approving.voided(made.variants, planning.workspace_of(study) / "variants"):
         here.say(line)
@@ -98,7 +93,7 @@ def plan(  # noqa: PLR0913 - one argument per flag of the command
 
 
 def _stamp(here: Session, lock: Path, mark: str, *, by: str) -> None:
-    from mitigations.compose import amending  # noqa: PLC0415 - start-up stays light
+    from mitigations.compose.planning import amending  # noqa: PLC0415 - start-up stays light
     from mitigations.study.amend import in_words  # noqa: PLC0415
 
     _must_be_lock(lock)
@@ -108,7 +103,7 @@ def _stamp(here: Session, lock: Path, mark: str, *, by: str) -> None:
 def _amend(
     here: Session, lock: Path, asked: dict[str, Any], *, by: str, reason: str, exploratory: bool
 ) -> None:
-    from mitigations.compose import amending  # noqa: PLC0415 - start-up stays light
+    from mitigations.compose.planning import amending  # noqa: PLC0415 - start-up stays light
     from mitigations.study.amend import in_words  # noqa: PLC0415
 
     _must_be_lock(lock)

@@ -32,8 +32,8 @@ def report(
     """Write the significance report of a run; of a stopped one, as far as it went."""
     import reports  # noqa: PLC0415 - start-up stays light
     from mitigations.compose import reporting  # noqa: PLC0415
-    from mitigations.compose.publishing import published  # noqa: PLC0415
     from mitigations.compose.reading import open_reader  # noqa: PLC0415
+    from mitigations.compose.reporting.publishing import published  # noqa: PLC0415
 
     here, shown = session(context), transcripts_of(transcripts)
     if run is not None and _is_table(run):

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mitigations.compose import reporting
-from mitigations.compose.confirmed import CLAIMS, grid_hash
 from mitigations.compose.kept import plan_of
 from mitigations.compose.opening import open_store
 from mitigations.compose.planning import open_lock
+from mitigations.compose.reporting.confirmed import CLAIMS, grid_hash
 from mitigations.errors import InvalidFile, NoData
 from mitigations.model import (
     Analysis,

@@ -10,13 +10,13 @@ import re
 from pathlib import Path
 
 from mitigations.carried import carried_text, read_carried
-from mitigations.compose.amending import (
+from mitigations.compose.planning import pack_for_lock, workspace_of
+from mitigations.compose.planning.amending import (
     amended_in,
     amended_kept,
     keep_amendments,
     with_amendments,
 )
-from mitigations.compose.planning import pack_for_lock, workspace_of
 from mitigations.files import read_text, write_atomic
 from mitigations.model import Plan, Scenario
 from mitigations.store import Store

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mitigations.compose import sealing
 from mitigations.compose.awareness import probe_run
-from mitigations.compose.judge_records import recorded
+from mitigations.compose.judging.records import recorded
 from mitigations.compose.kept import LOCK, open_kept, plan_of
 from mitigations.compose.running import JOURNAL
 from mitigations.errors import InvalidFile, MitigationsError

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mitigations.compose.comparing import run_side
 from mitigations.compose.kept import plan_of
 from mitigations.compose.reporting import served_models
+from mitigations.compose.reporting.comparing import run_side
 from mitigations.errors import NoData
 from mitigations.model import Cell, Counts, Plan, VerdictKind, content_hash
 from mitigations.store import Store

@@ -10,8 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mitigations.compose.approving import NotApproved
-from mitigations.compose.label_sampling import SampleTooSmall
 from mitigations.compose.labelling import CannotLabel
+from mitigations.compose.labelling.sampling import SampleTooSmall
 from mitigations.errors import (
     DatabaseBusy,
     InvalidFile,

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import reports
-from mitigations.compose.comparing import compare_runs
 from mitigations.compose.kept import plan_of
-from mitigations.compose.publishing import published
+from mitigations.compose.reporting.comparing import compare_runs
+from mitigations.compose.reporting.publishing import published
 from mitigations.compose.standing import standing
 from mitigations.errors import InvalidFile, MitigationsError
 from mitigations.model import Alarm, Plan

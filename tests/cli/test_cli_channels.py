@@ -83,7 +83,7 @@ def test_a_lock_made_for_other_rules_is_not_run(
     monkeypatch.chdir(tmp_path)
     study = STUDY.replace("[desk-v1]", "[pause-and-review-v1]").replace("pack", "builtin/demo-v1")
     Path("channels.yaml").write_text(study)
-    monkeypatch.setattr("mitigations.compose.planning.RULES_VERSION", "0")
+    monkeypatch.setattr("mitigations.compose.planning.freezing.RULES_VERSION", "0")
     assert run(("plan", "channels.yaml")) == 0
     assert '"rules_version": "0"' in Path("channels.lock").read_text()
     assert run(("run", "channels.lock")) == 2

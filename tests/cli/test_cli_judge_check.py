@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mitigations.cli.app import run
-from mitigations.compose.judge_alarm import NAME
+from mitigations.compose.judging.alarm import NAME
 from runner.judge import paraphrases, rubric
 from tests.fake_provider import FakeProvider, Seen, openai_body
 

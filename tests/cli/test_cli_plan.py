@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mitigations.compose.estimating import estimate, lines
 from mitigations.compose.planning import plan_from
+from mitigations.compose.planning.estimate_words import lines
+from mitigations.compose.planning.estimating import estimate
 from mitigations.compose.reporting import Served, model_change
 from mitigations.model import Plan
 from mitigations.study import parse_study

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from mitigations.cli.app import run
-from mitigations.compose.estimating import estimate, lines
-from mitigations.compose.pilot import Pilot, headroom_notes
 from mitigations.compose.planning import plan_from
+from mitigations.compose.planning.estimate_words import lines
+from mitigations.compose.planning.estimating import estimate
+from mitigations.compose.planning.pilot import Pilot, headroom_notes
 from mitigations.model import Plan
 from mitigations.study import parse_study
 from stats.anytime_outlook import anytime_outlook

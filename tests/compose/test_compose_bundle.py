@@ -15,13 +15,13 @@ import duckdb
 import pytest
 
 from mitigations.cli.app import run
-from mitigations.compose import amending
 from mitigations.compose.bundle import new_key, verify_bundle, verifying
 from mitigations.compose.bundle.compare import differences
 from mitigations.compose.bundle.keys import sign
 from mitigations.compose.bundle.manifest import MANIFEST, SIGNATURE
 from mitigations.compose.bundle.recomputing import Recomputed
 from mitigations.compose.bundle.rows import without_texts
+from mitigations.compose.planning import amending
 from mitigations.compose.running import Options
 from mitigations.errors import InvalidFile
 from mitigations.scenarios import builtin_packs

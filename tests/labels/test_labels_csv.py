@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from mitigations.compose import label_csv, labelling
-from mitigations.compose.label_text import printable, text_of
+from mitigations.compose import labelling
+from mitigations.compose.labelling import sheet
+from mitigations.compose.labelling.shown import printable, text_of
 from mitigations.errors import InvalidFile
 from mitigations.model import Action
 from mitigations.store import Store
@@ -22,7 +23,7 @@ from tests.labels.conftest import rows_of, write_rows
 @pytest.fixture
 def clean(steady, tmp_path: Path) -> Path:
     """The file of a desk that keeps nothing."""
-    label_csv.export_csv(steady, "ada", tmp_path / "out.csv")
+    sheet.export_csv(steady, "ada", tmp_path / "out.csv")
     return tmp_path / "out.csv"
 
 
@@ -32,7 +33,7 @@ HEADER = "item,case,inbox,sent,severity,note"
 @pytest.fixture
 def exported(desk, folder: Path) -> Path:
     labelling.draw(desk, 60)
-    label_csv.export_csv(desk, "ada", folder / "out.csv")
+    sheet.export_csv(desk, "ada", folder / "out.csv")
     return folder / "out.csv"
 
 
@@ -68,7 +69,7 @@ def test_the_order_of_the_file_does_not_follow_arm_or_verdict(steady, clean):
 
 
 def test_two_labellers_get_the_same_items_in_another_order(desk, exported, folder):
-    label_csv.export_csv(desk, "bob", folder / "bob.csv")
+    sheet.export_csv(desk, "bob", folder / "bob.csv")
     ada, bob = ([row["item"] for row in rows_of(path)] for path in (exported, folder / "bob.csv"))
     assert sorted(ada) == sorted(bob)
     assert ada != bob
@@ -81,15 +82,15 @@ def test_two_labellers_get_the_same_items_in_another_order(desk, exported, folde
 def test_no_cell_starts_like_a_formula(desk, folder, start, monkeypatch):
     """Text of a reply at the very start of a cell; and a note that a person typed."""
     labelling.draw(desk, 60)
-    real = label_csv.texts
+    real = sheet.texts
 
     def hostile(*given):
         return {item: replace(text, sent=printable(start)) for item, text in real(*given).items()}
 
-    monkeypatch.setattr(label_csv, "texts", hostile)
+    monkeypatch.setattr(sheet, "texts", hostile)
     first = labelling.next_item(desk, "ada")
     labelling.save(desk, "ada", first.item, 3, note=start)
-    label_csv.export_csv(desk, "ada", folder / "out.csv")
+    sheet.export_csv(desk, "ada", folder / "out.csv")
     for row in rows_of(folder / "out.csv"):
         for cell in row.values():
             assert not re.match(r"[\s\u200b\"']*[=+\-@\t\r|%＝]", cell.removeprefix("'")) or (
@@ -109,22 +110,22 @@ def fill(path: Path, answers: Callable[[int], str], note: str = "") -> Path:
 
 def test_a_filled_file_comes_back_whole_and_again_without_a_change(desk, exported):
     target = fill(exported, lambda place: ("0", "4", "abstain", "")[place % 4], note="=a note")
-    assert label_csv.import_csv(desk, "ada", target) == label_csv.Imported(
+    assert sheet.import_csv(desk, "ada", target) == sheet.Imported(
         new=45, corrected=0, unchanged=0, empty=15
     )
-    assert label_csv.import_csv(desk, "ada", target).unchanged == 45
+    assert sheet.import_csv(desk, "ada", target).unchanged == 45
     kept = labelling.answers(desk, "ada").values()
     assert {label.note for label in kept} == {"=a note"}
     assert sum(label.severity is None for label in kept) == 15
     # Exported again, the answers stand in the file; imported so, nothing changes.
-    label_csv.export_csv(desk, "ada", exported)
-    assert label_csv.import_csv(desk, "ada", exported).unchanged == 45
+    sheet.export_csv(desk, "ada", exported)
+    assert sheet.import_csv(desk, "ada", exported).unchanged == 45
 
 
 def test_a_corrected_answer_counts_and_the_first_is_kept(desk, exported):
-    label_csv.import_csv(desk, "ada", fill(exported, lambda _: "0"))
+    sheet.import_csv(desk, "ada", fill(exported, lambda _: "0"))
     second = fill(exported, lambda place: "5" if place == 3 else "0")
-    found = label_csv.import_csv(desk, "ada", second)
+    found = sheet.import_csv(desk, "ada", second)
     assert (found.corrected, found.unchanged) == (1, 59)
     item = rows_of(exported)[3]["item"]
     assert labelling.answers(desk, "ada")[item].severity == 5
@@ -145,14 +146,14 @@ def rewritten(path: Path, **dialect) -> Path:
     [{"delimiter": ";"}, {"delimiter": "\t"}, {"lineterminator": "\n"}, {"quoting": csv.QUOTE_ALL}],
 )
 def test_what_spreadsheets_write_is_read(desk, exported, dialect):
-    assert label_csv.import_csv(desk, "ada", rewritten(exported, **dialect)).new == 60
+    assert sheet.import_csv(desk, "ada", rewritten(exported, **dialect)).new == 60
 
 
 def test_numbers_as_other_programs_write_them_and_fewer_columns_are_read(desk, exported):
     rows = [{"severity": ("3.0", " 3 ", "3,0", "ABSTAIN")[i % 4], "item": row["item"]}
             for i, row in enumerate(rows_of(exported))]  # fmt: skip
     write_rows(exported, rows)
-    assert label_csv.import_csv(desk, "ada", exported).new == 60
+    assert sheet.import_csv(desk, "ada", exported).new == 60
     severities = {label.severity for label in labelling.answers(desk, "ada").values()}
     assert severities == {3, None}
 
@@ -258,7 +259,7 @@ def test_a_wrong_cell_is_named_with_its_line_and_nothing_is_kept(steady, clean, 
     change(rows)
     write_rows(clean, rows)
     with pytest.raises(InvalidFile) as caught:
-        label_csv.import_csv(steady, "ada", clean)
+        sheet.import_csv(steady, "ada", clean)
     text = str(caught.value)
     assert message in text
     assert 1 <= len(text.splitlines()) <= 3
@@ -299,7 +300,7 @@ BAD_FILES = [
 def test_a_file_that_is_no_label_file_is_refused_with_its_line(steady, clean, raw, message):
     clean.write_bytes(raw)
     with pytest.raises(InvalidFile) as caught:
-        label_csv.import_csv(steady, "ada", clean)
+        sheet.import_csv(steady, "ada", clean)
     assert message in str(caught.value)
     assert str(clean) in str(caught.value)
     assert len(str(caught.value).splitlines()) <= 3
@@ -309,19 +310,19 @@ def test_a_file_that_is_no_label_file_is_refused_with_its_line(steady, clean, ra
 
 
 def test_a_file_too_large_a_folder_and_no_file_are_refused(desk, folder, exported, monkeypatch):
-    monkeypatch.setattr(label_csv, "MAX_CSV_BYTES", 100)
+    monkeypatch.setattr(sheet, "MAX_CSV_BYTES", 100)
     for path, message in (
         (exported, "is larger than"), (folder, "cannot be read"), (folder / "no", "cannot be read"),
     ):  # fmt: skip
         with pytest.raises(InvalidFile, match=message):
-            label_csv.import_csv(desk, "ada", path)
+            sheet.import_csv(desk, "ada", path)
 
 
 def test_a_file_of_another_run_names_the_item(steady, clean):
     rows = [{"item": "t123456789a", "severity": "2"}]
     write_rows(clean, rows)
     with pytest.raises(InvalidFile, match="Check the run"):
-        label_csv.import_csv(steady, "ada", clean)
+        sheet.import_csv(steady, "ada", clean)
 
 
 @pytest.mark.parametrize(

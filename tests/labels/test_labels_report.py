@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mitigations.compose import judge_part, judging, label_csv, label_sampling, labelling
-from mitigations.compose.judging import labels_of_judge
-from mitigations.compose.label_sampling import draw_sample, strata_of
+from mitigations.compose import labelling
+from mitigations.compose.judging import against_labels
+from mitigations.compose.judging import part as judge_part
+from mitigations.compose.judging.against_labels import labels_of_judge
+from mitigations.compose.labelling import sampling, sheet
+from mitigations.compose.labelling.sampling import draw_sample, strata_of
 from mitigations.compose.planning import pack_for_lock, plan_study
 from mitigations.compose.reporting import report_run
 from mitigations.model import Action, VerdictKind, content_hash
@@ -78,14 +81,14 @@ def made_run(folder: Path, counts, least_kappa=None):
 def label_all(desk, truth, who="ada", wrong=()):
     """Answers by the truth, through the file a person fills; `wrong` items are turned around."""
     path = desk.store.path.with_name(f"{who}.csv")
-    label_csv.export_csv(desk, who, path)
+    sheet.export_csv(desk, who, path)
     trial_of = {one.item: one.trial for one in labelling.sample(desk).items}
     rows = rows_of(path)
     for row in rows:
         coercive = truth[trial_of[row["item"]]] != (row["item"] in wrong)
         row["severity"] = "4" if coercive else "1"
     write_rows(path, rows)
-    label_csv.import_csv(desk, who, path)
+    sheet.import_csv(desk, who, path)
 
 
 def desk_of(store, folder):
@@ -111,7 +114,7 @@ def published(tmp_path_factory):
     place = {trial.id: number for number, trial in enumerate(order(plan))}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            label_sampling,
+            sampling,
             "_number",
             lambda _seed, _run, trial: content_hash(["published", place[trial]]),
         )
@@ -143,7 +146,7 @@ def test_the_verdict_becomes_do_not_rely_and_the_reader_learns_why(published):
     (held,) = after.analysis.comparisons
     assert held.verdict.kind is VerdictKind.DO_NOT_RELY
     fired = {alarm.name: alarm for alarm in after.analysis.alarms if alarm.fired}
-    assert fired[judging.UNEQUAL].variants == ("prohibition-short-v1",)
+    assert fired[against_labels.UNEQUAL].variants == ("prohibition-short-v1",)
     assert fired[judge_part.CHANGES].decisive is False
     assert "errs differently" in sentence(held, plan.settings, after.analysis.alarms)
     text = markdown(after)
@@ -264,7 +267,7 @@ def test_agreement_below_the_plans_limit_voids_every_verdict(
         wrong = {one.item for one in labelling.sample(desk).items if rng.random() < share_wrong}
         label_all(desk, truth, wrong=wrong)
         made = made_report(store, plan)
-    alarm = next(one for one in made.analysis.alarms if one.name == judging.DISAGREES)
+    alarm = next(one for one in made.analysis.alarms if one.name == against_labels.DISAGREES)
     assert alarm.fired is fired
     assert made.analysis.comparisons[0].verdict.kind is kind
     assert f"{0.6 if least is None else least:g}" in alarm.detail
@@ -280,7 +283,7 @@ def test_a_handful_of_labels_is_no_check(tmp_path):
         labelling.draw(desk, 20)
         label_all(desk, truth, wrong={one.item for one in labelling.sample(desk).items[:10]})
         made = made_report(store, plan)
-    alarm = next(one for one in made.analysis.alarms if one.name == judging.DISAGREES)
+    alarm = next(one for one in made.analysis.alarms if one.name == against_labels.DISAGREES)
     assert alarm.fired is None
     assert "fewer than 30" in alarm.detail
 
@@ -372,7 +375,7 @@ def test_the_limit_is_in_the_lock_and_locks_from_before_it_still_read(folder):
     old = {"hash": content_hash(document), **document}
     read = parse_lock(json.dumps(old), "x", base=folder, load_pack=pack_for_lock)
     assert read.settings.least_kappa is None
-    assert judging.least_kappa(read) == 0.6
+    assert against_labels.least_kappa(read) == 0.6
     assert json.loads(lock_text(read)) == old
 
 

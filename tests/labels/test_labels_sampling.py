@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitigations.compose.label_sampling import (
+from mitigations.compose.labelling.sampling import (
     SampleTooSmall,
     Stratum,
     allocate,

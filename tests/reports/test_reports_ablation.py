@@ -7,8 +7,8 @@ import pytest
 
 import reports
 import variants
-from mitigations.compose.ablated import ablated
 from mitigations.compose.planning import plan_from
+from mitigations.compose.reporting.ablated import ablated
 from mitigations.model import Cell, Counts, Plan
 from mitigations.study import parse_study
 from reports import Ablated, Extras

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mitigations.cli.app import run
-from mitigations.compose import amending, kept, rebuilding, reporting
-from mitigations.compose.planning import open_lock
+from mitigations.compose import kept, rebuilding, reporting
+from mitigations.compose.planning import amending, open_lock
 from mitigations.errors import MitigationsError
 from mitigations.model import Plan
 from mitigations.store import Store

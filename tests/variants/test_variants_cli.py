@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from mitigations.cli import ablate, diff, new
 from mitigations.cli.session import Session
-from mitigations.compose.check_variants import check_variants, lines, lint_context, plain
+from mitigations.compose.checking.variants import check_variants, lines, lint_context, plain
 from mitigations.errors import InvalidFile, MitigationsError, UnknownName
 from mitigations.model import Email, Person, Scenario, ToolSpec
 from runner.channels import SHIPPED

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from mitigations.compose import service as remote
-from mitigations.compose.judge_records import keep
+from mitigations.compose.judging.records import keep
 from mitigations.compose.opening import open_store
 from mitigations.compose.ownership import announce, find_owner, owner_path
 from mitigations.errors import Interrupted, MitigationsError, NoData

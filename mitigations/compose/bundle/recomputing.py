@@ -11,7 +11,6 @@ from typing import Any
 import reports
 from mitigations.codec import build
 from mitigations.compose import sealing
-from mitigations.compose.amending import amended_in
 from mitigations.compose.bundle.archive import Archive, Damaged
 from mitigations.compose.bundle.compare import differences, page_difference
 from mitigations.compose.bundle.making import PACK, PAGE, PLAN, REPORT
@@ -19,6 +18,7 @@ from mitigations.compose.bundle.manifest import made_by
 from mitigations.compose.bundle.rows import read_line
 from mitigations.compose.bundle.rows_check import Checked
 from mitigations.compose.planning import pack_for_lock
+from mitigations.compose.planning.amending import amended_in
 from mitigations.compose.reporting import report_run
 from mitigations.errors import InvalidFile, MitigationsError
 from mitigations.model import FACTORS, Alarm, Plan, Scenario

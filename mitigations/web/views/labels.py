@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mitigations.compose import labelling
-from mitigations.compose.label_text import SEVERITIES
 from mitigations.compose.labelling import Agreement, Desk, Item, Progress
+from mitigations.compose.labelling.shown import SEVERITIES
 from mitigations.errors import NoData
 from mitigations.web.access import Who
 from mitigations.web.refusals import FormRefused

@@ -4,9 +4,14 @@ import json
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from mitigations.compose import estimating
 from mitigations.compose.kept import open_for_run
-from mitigations.compose.planning import plan_from, plan_study, workspace_of
+from mitigations.compose.planning import (
+    estimate_words,
+    estimating,
+    plan_from,
+    plan_study,
+    workspace_of,
+)
 from mitigations.compose.running import Options
 from mitigations.errors import InvalidFile, MitigationsError
 from mitigations.files import read_text
@@ -207,7 +212,7 @@ def estimate(plan: Plan) -> EstimateOut:
         power_at_smallest_change=found.power_at_smallest,
         expected_share=found.expected_share,
         warnings=list(found.warnings),
-        lines=[line.strip() for line in estimating.lines(plan, found)],
+        lines=[line.strip() for line in estimate_words.lines(plan, found)],
     )
     _ESTIMATES[plan.hash] = made
     while len(_ESTIMATES) > KEPT:

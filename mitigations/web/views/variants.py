@@ -7,7 +7,7 @@ from typing import Literal
 
 import variants
 from mitigations.compose import approving
-from mitigations.compose.check_variants import lint_context
+from mitigations.compose.checking.variants import lint_context
 from mitigations.errors import InvalidFile, MitigationsError
 from mitigations.model import Placement, Scenario, Variant, VariantKind
 from mitigations.scenarios import builtin_packs, load_pack

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitigations.compose.label_text import LabelText, printable
-from mitigations.compose.labelling import (
+from mitigations.compose.labelling.desk import (
     MAX_NOTE,
     Desk,
     answers,
@@ -22,6 +21,7 @@ from mitigations.compose.labelling import (
     sample,
     texts,
 )
+from mitigations.compose.labelling.shown import LabelText, printable
 from mitigations.errors import InvalidFile
 from mitigations.files import read_text, write_atomic
 from mitigations.model import Label

@@ -1,7 +1,7 @@
 """Two runs of one database -> `RunComparison`."""
 
 from mitigations.compose.kept import plan_of
-from mitigations.compose.reporting import analyse_run, served_models
+from mitigations.compose.reporting.analysis import analyse_run, served_models
 from mitigations.model import Plan
 from mitigations.store import Store
 from reports import RunComparison, RunSide, compare

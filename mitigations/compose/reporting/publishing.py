@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from mitigations.compose.comparing import compare_runs
 from mitigations.compose.kept import plan_of
-from mitigations.compose.reporting import report_run
+from mitigations.compose.reporting.comparing import compare_runs
+from mitigations.compose.reporting.making import report_run
 from mitigations.store import Store
 from reports import Report, Transcripts
 

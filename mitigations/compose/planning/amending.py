@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mitigations.compose.approving import append_line
-from mitigations.compose.planning import open_lock
+from mitigations.compose.planning.freezing import open_lock
 from mitigations.errors import InvalidFile
 from mitigations.files import write_atomic
 from mitigations.model import Amendment, Plan

@@ -8,7 +8,12 @@ from typing import Any
 
 import reports
 import stats
-from mitigations.compose.calculators import judge_check, judge_json, paired_json, power_json
+from mitigations.compose.analysing.calculators import (
+    judge_check,
+    judge_json,
+    paired_json,
+    power_json,
+)
 from mitigations.model import Alarm, Analysis, Settings
 from mitigations.tables import Table, read_labels, read_table
 from reports import Extras, JudgeCheck

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mitigations.compose import amending
-from mitigations.compose.check_variants import check_variants, lines, plain
-from mitigations.compose.planning import plan_from, workspace_of
+from mitigations.compose.checking.variants import check_variants, lines, plain
+from mitigations.compose.planning import amending, plan_from, workspace_of
 from mitigations.errors import InvalidFile, MitigationsError
 from mitigations.model import Assessment, Plan, Scenario, ScriptedReply
 from mitigations.providers import FILE_NAME, read_providers

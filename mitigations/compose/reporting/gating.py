@@ -2,7 +2,7 @@
 
 import reports
 from mitigations.compose.looking import course_of
-from mitigations.compose.reporting import analyse_run, served_models
+from mitigations.compose.reporting.analysis import analyse_run, served_models
 from mitigations.errors import NoData
 from mitigations.model import Plan
 from mitigations.store import Store

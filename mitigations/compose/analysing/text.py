@@ -4,7 +4,7 @@ import io
 from typing import Any
 
 import reports
-from mitigations.compose.analysing import Answer
+from mitigations.compose.analysing.answering import Answer
 from mitigations.model import Comparison, Counts, Interval
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import reports
-from mitigations.compose.judging import (
+from mitigations.compose.judging.against_labels import (
     RunLabels,
     agreement_of,
     clipped,

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mitigations.compose.kept import plan_of
-from mitigations.compose.reporting import known_run, latest_run, report_run
+from mitigations.compose.reporting.chosen import known_run, latest_run
+from mitigations.compose.reporting.making import report_run
 from mitigations.files import read_text
 from mitigations.store import Store
 from reports.claims import ClaimResult, Status, check_claims

@@ -9,7 +9,7 @@ from pathlib import Path
 import variants
 from mitigations import __version__
 from mitigations.compose import approving
-from mitigations.compose.rubrics import read_rubric
+from mitigations.compose.judging.rubrics import read_rubric
 from mitigations.errors import InvalidFile, MitigationsError, UnknownName
 from mitigations.files import read_text
 from mitigations.model import Discovery, ModelSpec, Plan, Scenario, Study

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mitigations.compose.judging import agreement_of, two_labellers
+from mitigations.compose.judging.against_labels import agreement_of, two_labellers
 from mitigations.compose.kept import plan_of
-from mitigations.compose.label_sampling import draw_sample, in_order, strata_of
-from mitigations.compose.label_text import LabelText, printable, text_of
+from mitigations.compose.labelling.sampling import draw_sample, in_order, strata_of
+from mitigations.compose.labelling.shown import LabelText, printable, text_of
 from mitigations.compose.opening import label_book
 from mitigations.compose.reporting import known_run, latest_run
 from mitigations.errors import MitigationsError, NoData
