@@ -74,11 +74,12 @@ def next_event(
     by: str,
     at: str,
     note: str = "",
+    by_another: bool = True,
 ) -> StatusEvent:
     """The event to store, once the rules allow it.
 
-    A text is proposed before it is approved; who approves is neither its proposer nor its author;
-    a retired text is proposed again before it can be approved again.
+    A text is proposed before it is approved; who approves is neither its proposer nor its author,
+    unless `by_another` is False; a retired text is proposed again before it can be approved again.
 
     Raises:
         StatusRefused: with the rule that stands against it.
@@ -95,7 +96,9 @@ def next_event(
     if status is Status.PROPOSED and now.status is Status.APPROVED:
         raise StatusRefused(f"{label} is approved already\n  Retire it first to propose it anew.")
     if status is Status.APPROVED:
-        _check_approver(variant, name, now, events)
+        _check_proposed(variant, now)
+        if by_another:
+            _check_approver(variant, name, events)
     return StatusEvent(
         variant=variant.id,
         text_hash=variant.text_hash,
@@ -106,13 +109,16 @@ def next_event(
     )
 
 
-def _check_approver(
-    variant: Variant, name: str, now: Standing, events: Sequence[StatusEvent]
-) -> None:
-    label = f"variant {variant.id!r}"
+def _check_proposed(variant: Variant, now: Standing) -> None:
     if now.status is not Status.PROPOSED:
         state = "has been edited since it was approved" if now.voided else f"is {now.status}"
-        raise StatusRefused(f"{label} {state}\n  Propose this text before it is approved.")
+        raise StatusRefused(
+            f"variant {variant.id!r} {state}\n  Propose this text before it is approved."
+        )
+
+
+def _check_approver(variant: Variant, name: str, events: Sequence[StatusEvent]) -> None:
+    label = f"variant {variant.id!r}"
     proposers = {
         event.by
         for event in events

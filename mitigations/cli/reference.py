@@ -26,6 +26,7 @@ import mitigations
 from mitigations.cli.app import app
 from mitigations.cli.reference_verdicts import verdict_page
 from mitigations.compose.exchange.mapping import MappingFile
+from mitigations.compose.workspace import WorkspaceFile
 from mitigations.errors import MitigationsError
 from mitigations.model import FACTORS, Plan, Settings
 from mitigations.providers import ProvidersFile
@@ -115,6 +116,7 @@ def files_page() -> str:
     parts += _model("A study (`studies/*.yaml`)", StudyFile)
     parts += _model("A variant's front matter (`variants/*.md`)", FrontMatter)
     parts += _model("`providers.yaml`", ProvidersFile)
+    parts += _model("`workspace.yaml`", WorkspaceFile)
     parts += _model("A mapping of foreign logs (`import --mapping`)", MappingFile)
     parts += _model("A private pack (`pack.yaml`)", schema.PackFile)
     parts += _model("A setting of a pack (`settings/*.yaml`)", schema.SettingFile)

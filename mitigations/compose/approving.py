@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import variants
+from mitigations.compose.workspace import read_workspace
 from mitigations.errors import InvalidFile, MitigationsError, StorageFailed
 from mitigations.files import read_text
 from mitigations.model import Approval, Variant
@@ -82,7 +83,7 @@ def propose(name: str, *, by: str, at: str, folder: Path, note: str = "") -> Sta
 
 
 def approve(name: str, *, by: str, at: str, folder: Path, note: str = "") -> StatusEvent:
-    """Approve the present text; neither its author nor its proposer may.
+    """Approve the present text; neither its author nor its proposer may, unless the workspace says.
 
     Raises `UnknownName`, `InvalidFile`, or `StatusRefused` with the rule that stands against it.
     """
@@ -96,7 +97,15 @@ def retire(name: str, *, by: str, at: str, folder: Path, note: str = "") -> Stat
 
 def _add(name: str, status: Status, *, by: str, at: str, folder: Path, note: str) -> StatusEvent:
     (variant,) = variants.find([name], folder)
-    event = variants.next_event(variant, status, all_events(folder), by=by, at=at, note=note)
+    event = variants.next_event(
+        variant,
+        status,
+        all_events(folder),
+        by=by,
+        at=at,
+        note=note,
+        by_another=read_workspace(folder.parent).approval == "another-person",
+    )
     line = _Line(
         variant=event.variant,
         text_hash=event.text_hash,

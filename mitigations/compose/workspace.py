@@ -1,11 +1,15 @@
-"""`init`: a workspace whose studies run as they stand, without a key."""
+"""A workspace: made by `init` so that its studies run as they stand, and what it asks of people."""
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from mitigations.errors import InvalidFile
-from mitigations.files import write_atomic
+from mitigations.files import read_yaml, validate, write_atomic
 
+FILE_NAME = "workspace.yaml"
 TEMPLATE = files("mitigations") / "workspace"
 
 
@@ -21,3 +25,20 @@ def create_workspace(folder: Path) -> list[Path]:
             write_atomic(target, path.read_text(encoding="utf-8"))
             made.append(target)
     return made
+
+
+class WorkspaceFile(BaseModel):
+    """What a team agreed on, beside its `variants/`. Without the file every default holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    approval: Literal["another-person", "anyone"] = "another-person"
+    """Who may approve a proposed text: `another-person` than who wrote and who proposed it."""
+
+
+def read_workspace(root: Path) -> WorkspaceFile:
+    """The file of a workspace; the defaults where it has none. Raises `InvalidFile`."""
+    path = root / FILE_NAME
+    if not path.exists():
+        return WorkspaceFile()
+    return validate(WorkspaceFile, read_yaml(path), what="a workspace file")

@@ -240,6 +240,8 @@ class VariantView(VariantSummary):
     sources: list[str]
     findings: list[FindingOut]
     history: list[StatusEventOut]
+    approval: Literal["another-person", "anyone"]
+    """Who may approve it: what `workspace.yaml` says."""
     used_in: list[str]
     """Studies that name it."""
     children: list[str]
@@ -333,3 +335,30 @@ class HealthOut(Noun):
     live: list[RunSummary]
     runs: list[RunSummary]
     sections: list[SectionOut]
+
+
+class SlotOut(Noun):
+    """A due slot of a schedule and what became of it; times in UTC."""
+
+    due: str
+    run: str | None
+    """Null for a slot that was missed."""
+    became: str
+    """`going`, `finished`, `stopped`, `failed`; of a missed slot the reason."""
+
+
+class ScheduleOut(Noun):
+    """When a study runs, and what became of its latest slots."""
+
+    study: str
+    cron: str
+    zone: str
+    grace_minutes: float
+    """How late a slot may still be fired."""
+    since: str
+    next: str | None
+    """In UTC; null: never again."""
+    fired: int
+    missed: int
+    slots: list[SlotOut]
+    """The newest first."""

@@ -19,6 +19,7 @@ from mitigations.web.refusals import NameTaken
 
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 MOST_FILES = 2000
+NO_STUDIES = frozenset({"providers.yaml", "workspace.yaml"})
 
 
 Reader = Callable[[Path], "ShelvedVariant | StudyFile"]
@@ -112,7 +113,7 @@ class Shelf:
         found: dict[str, StudyFile] = {}
         paths = sorted({*self.studies_folder.glob("*.yaml"), *self.root.glob("*.yaml")})
         for path in paths[:MOST_FILES]:
-            if path.name != "providers.yaml" and self._is_inside(path):
+            if path.name not in NO_STUDIES and self._is_inside(path):
                 item = self._cached(path, _read_study)
                 assert isinstance(item, StudyFile)
                 found.setdefault(item.id, item)

@@ -175,3 +175,20 @@ def test_pages_call_the_same_functions(cli: Cli) -> None:
         approving.approve("prohibition-short-v1", by="Ben", at=AT, folder=VARIANTS)
     event = approving.approve("prohibition-short-v1", by="Cleo", at=AT, folder=VARIANTS)
     assert approving.history("prohibition-short-v1", VARIANTS)[-1] == event
+
+
+def test_one_may_approve_ones_own_where_the_workspace_says_so(cli: Cli) -> None:
+    """The author and the proposer alike; without the file, and with a damaged one, nobody may."""
+    propose, approve = ("--propose", "our-channel-v1"), ("--approve", "our-channel-v1")
+    assert cli("check", *propose, "--by", "Ana")[0] == 0
+    assert cli("check", *approve, "--by", "Ana")[0] == 2
+    file = Path("workspace.yaml")
+    file.write_text("approval: no-one\n")
+    code, _, err = cli("check", *approve, "--by", "Ana")
+    assert (code, "workspace.yaml:1" in err) == (2, True)
+    file.write_text("approval: anyone\n")
+    assert cli("check", *approve, "--by", "Ana")[0] == 0
+    code, out, _ = cli("check")
+    assert (code, "checked" in out) == (0, True)
+    file.write_text("approval: yes-please\n")
+    assert cli("check")[0] == 2

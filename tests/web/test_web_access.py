@@ -19,7 +19,7 @@ from mitigations.web.server import CannotServe, Settings
 from mitigations.web.tokens import Role, TokenRefused, digest, match, new_token, read_tokens, revoke
 from tests.web.conftest import BASE, SECRET, Guarded, client_of
 
-SAMPLE = {"name": "first", "stamp": "x"}
+SAMPLE = {"name": "first", "stamp": "x", "view": "x"}
 
 
 def routes(app: object) -> Iterator[tuple[str, str, APIRoute]]:

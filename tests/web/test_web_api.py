@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from mitigations.web.guard import MAX_BODY
 from mitigations.web.services import Services
-from tests.web.conftest import BASE
+from tests.web.conftest import BASE, Guarded
 
 FEW, MANY = 500, 5000
 HEADERS = {"origin": BASE, "host": BASE.removeprefix("http://")}
@@ -142,3 +142,57 @@ def test_a_study_by_the_api_alone(services: Services, client: TestClient) -> Non
     assert verdict["variant"] == "my-idea-v1"
     report = client.get(f"/api/runs/{run}/report?format=json")
     assert report.json()["analysis"]["comparisons"][0]["variant"] == "my-idea-v1"
+
+
+def test_schedules_by_the_api_alone(guarded: Guarded) -> None:
+    """Set, told, changed and ended as on the page, by whoever may run, and written down."""
+    runner, reader = guarded.client("run"), guarded.client("read")
+    path = "/api/studies/first/schedule"
+    assert reader.get(path).status_code == 404
+    weekly = {"cron": "0 6 * * MON", "zone": "Europe/Berlin", "grace_minutes": 30}
+    assert reader.put(path, json=weekly).status_code == 403
+    made = runner.put(path, json=weekly)
+    assert (made.status_code, made.json()["zone"], made.json()["grace_minutes"]) == (
+        200,
+        "Europe/Berlin",
+        30.0,
+    )
+    assert [one["study"] for one in reader.get("/api/schedules").json()] == ["first"]
+    page = reader.get("/studies/first").text
+    assert "0 6 * * MON" in page
+    for wrong in ({"cron": "every day"}, {"cron": "0 6 * * MON", "zone": "Nowhere/Town"}, {}):
+        assert runner.put(path, json=wrong).status_code == 422
+    assert runner.put("/api/studies/nobody/schedule", json=weekly).status_code == 404
+    assert runner.put(path, json={"cron": "30 7 * * *"}).json()["cron"] == "30 7 * * *"
+    assert runner.delete(path).status_code == 204
+    assert runner.delete(path).status_code == 404
+    assert reader.get("/api/schedules").json() == []
+    deeds = [(one["what"], one["who"]) for one in reader.get("/api/audit").json()]
+    assert ("schedule a study", "run person") in deeds
+    assert ("end a schedule", "run person") in deeds
+
+
+def test_one_may_approve_ones_own_where_the_workspace_says_so(
+    services: Services, client: TestClient
+) -> None:
+    mine = {
+        "id": "my-v1",
+        "title": "Mine",
+        "author": "Ana",
+        "text": "Say openly what troubles you.",
+    }
+    made = client.post("/api/variants", json=mine).json()
+    assert made["approval"] == "another-person"
+    deed = {"text_hash": made["text_hash"], "by": "Ana"}
+    file = services.root / "workspace.yaml"
+    for text, status in (
+        ("approval: another-person\n", 409),
+        ("approval: nobody\n", 422),
+        ("approvals: anyone\n", 422),
+        ("approval: anyone\n", 200),
+    ):
+        file.write_text(text)
+        answer = client.post("/api/variants/my-v1/approve", json=deed)
+        assert answer.status_code == status, (text, answer.text)
+    assert answer.json()["status"] == "approved"
+    assert "workspace" not in {one["id"] for one in client.get("/api/studies").json()}

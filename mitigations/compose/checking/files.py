@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mitigations.compose import workspace
 from mitigations.compose.checking.variants import check_variants, lines, plain
 from mitigations.compose.planning import amending, plan_from, workspace_of
 from mitigations.errors import InvalidFile, MitigationsError
@@ -64,6 +65,8 @@ def _file(path: Path) -> Iterator[Result]:
         yield from _variants([path])
     elif path.name == FILE_NAME:
         yield _tried(path, "providers", lambda: read_providers(path.parent))
+    elif path.name == workspace.FILE_NAME:
+        yield _tried(path, "workspace", lambda: workspace.read_workspace(path.parent))
     elif path.suffix == ".lock":
         yield _tried(path, "lock", lambda: amending.check_lock(path))
     elif path.name == "pack.yaml":

@@ -2,9 +2,11 @@
 
 from fastapi import APIRouter
 
-from mitigations.web.api import owner, reading, runs, service, studies, variants
+from mitigations.web.api import owner, reading, runs, schedules, service, studies, variants
 
 
 def routers() -> tuple[APIRouter, ...]:
     """Every operation; those for the local command line are not part of the described API."""
-    return tuple(module.router for module in (variants, studies, runs, service, owner, reading))
+    return tuple(
+        module.router for module in (variants, studies, schedules, runs, service, owner, reading)
+    )

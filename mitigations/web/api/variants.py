@@ -96,7 +96,7 @@ def propose_variant(services: Here, who: Proposer, name: VariantId, given: Statu
 
 @router.post("/variants/{name}/approve", openapi_extra=needs(Role.APPROVE))
 def approve_variant(services: Here, who: Approver, name: VariantId, given: StatusIn) -> VariantView:
-    """Approve a text; neither its author nor its proposer may."""
+    """Approve a text; neither its author nor its proposer may, unless `workspace.yaml` says so."""
     return _status(services, who, name, "approve", given)
 
 

@@ -1,11 +1,13 @@
 """The schedule of a study as its page shows it, and what a form may do to it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from mitigations.compose.scheduling import add_schedule, book_of, shown
 from mitigations.errors import UnknownName
-from mitigations.schedules import Schedule, timetable
+from mitigations.schedules import GRACE, Schedule, timetable
 from mitigations.web.access import Who
+from mitigations.web.nouns import ScheduleOut, SlotOut
 from mitigations.web.refusals import FormRefused
 from mitigations.web.schedules import now
 from mitigations.web.services import Services
@@ -55,7 +57,50 @@ def _slots(found: Schedule) -> tuple[tuple[str, str, str], ...]:
     return tuple((shown(when, zone), run, became) for when, run, became in newest)
 
 
-def put(services: Services, who: Who, study: str, *, cron: str, zone: str) -> None:
+def every(services: Services) -> list[ScheduleOut]:
+    """Every schedule, as the API tells it."""
+    return [_out(found) for found in book_of(services.db).schedules().values()]
+
+
+def get(services: Services, study: str) -> ScheduleOut:
+    """The schedule of a study; raises `UnknownName` where it has none."""
+    known = book_of(services.db).schedules()
+    if study not in known:
+        raise UnknownName("schedule", study[:80], known)
+    return _out(known[study])
+
+
+def _out(found: Schedule) -> ScheduleOut:
+    moment = found.next(now())
+    fired = [
+        SlotOut(due=one.slot.isoformat(), run=one.run, became=one.state or "going")
+        for one in found.fired
+    ]
+    missed = [
+        SlotOut(due=some.last.isoformat(), run=None, became=some.reason) for some in found.missed
+    ]
+    return ScheduleOut(
+        study=found.name,
+        cron=found.timetable.cron,
+        zone=found.timetable.zone,
+        grace_minutes=found.grace.total_seconds() / 60,
+        since=found.since.isoformat(),
+        next=moment.isoformat() if moment is not None else None,
+        fired=found.counts[0],
+        missed=found.counts[1],
+        slots=sorted([*fired, *missed], key=lambda one: one.due, reverse=True),
+    )
+
+
+def put(
+    services: Services,
+    who: Who,
+    study: str,
+    *,
+    cron: str,
+    zone: str,
+    grace: timedelta = GRACE,
+) -> None:
     """Add a study's schedule or change it; raises what `add_schedule` raises."""
     if not cron:
         raise FormRefused("give a cron expression, such as 0 6 * * MON")
@@ -66,7 +111,7 @@ def put(services: Services, who: Who, study: str, *, cron: str, zone: str) -> No
     path = services.shelf.study(study).path
     with services.writing:
         services.audit.record(who, "schedule a study", study, detail=str(when))
-        add_schedule(services.db, path, when=when, by=who.name, now=now())
+        add_schedule(services.db, path, when=when, by=who.name, now=now(), grace=grace)
 
 
 def end(services: Services, who: Who, study: str) -> None:

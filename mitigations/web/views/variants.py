@@ -8,6 +8,7 @@ from typing import Literal
 import variants
 from mitigations.compose import approving
 from mitigations.compose.checking.variants import lint_context
+from mitigations.compose.workspace import read_workspace
 from mitigations.errors import InvalidFile, MitigationsError
 from mitigations.model import Placement, Scenario, Variant, VariantKind
 from mitigations.scenarios import builtin_packs, load_pack
@@ -100,6 +101,7 @@ def variant_view(services: Services, name: str) -> VariantView:
         sources=list(variant.sources) if variant else [],
         findings=findings(services, variant) if variant else [],
         history=_history(variant, events),
+        approval=_approval(services),
         used_in=[
             one.id
             for one in studies
@@ -107,6 +109,14 @@ def variant_view(services: Services, name: str) -> VariantView:
         ],
         children=sorted(other.id for other in known.values() if other.parent == name),
     )
+
+
+def _approval(services: Services) -> Literal["another-person", "anyone"]:
+    """The strict rule is shown where the file cannot be read; an approval then says so."""
+    try:
+        return read_workspace(services.root).approval
+    except InvalidFile:
+        return "another-person"
 
 
 def _history(variant: Variant | None, events: tuple[StatusEvent, ...]) -> list[StatusEventOut]:
