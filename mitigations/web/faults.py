@@ -23,7 +23,7 @@ from mitigations.errors import (
 )
 from mitigations.web.nouns import Problem
 from mitigations.web.permission import NotAllowed, NotSignedIn
-from mitigations.web.refusals import AlreadyLocked, NameTaken, NotLive, TextMoved
+from mitigations.web.refusals import AlreadyLocked, NameTaken, NotADraft, NotLive, TextMoved
 from mitigations.web.render import page
 from mitigations.web.services import services_of
 from reports import NotComparable
@@ -40,12 +40,24 @@ STATUS: dict[type[MitigationsError], int] = {
     AlreadyLocked: 409,
     NotLive: 409,
     TextMoved: 409,
+    NotADraft: 409,
     NotApproved: 409,
     NoData: 409,
     DatabaseBusy: 409,
     ModelUnavailable: 409,
     StorageFailed: 507,
 }
+
+
+TITLES = {
+    403: "You may not do this",
+    404: "Not found",
+    409: "Not possible as things stand",
+    422: "That cannot be used",
+    500: "Something went wrong",
+}
+BACK = (("variants", "/variants"), ("labelling", "/label"), ("comparison", "/compare"))
+"""Where somebody goes on from a refusal: words, and the section that the address lies in."""
 
 
 def install(app: FastAPI) -> None:
@@ -78,7 +90,8 @@ def answer(request: Request, status: int, text: str, *, exit_code: int | None = 
         request,
         "error.html",
         status=status,
-        title=HTTPStatus(status).phrase,
+        title=TITLES.get(status, HTTPStatus(status).phrase),
+        back=next((one for one in BACK if request.url.path.startswith(one[1])), ("studies", "/")),
         what=what,
         way_out=way_out.strip(),
     )

@@ -19,6 +19,10 @@ class Unnamed(MitigationsError):
     """A deed needs a name, and nobody is signed in who has one."""
 
 
+class NotADraft(MitigationsError):
+    """A text that may not change any more."""
+
+
 class TextMoved(MitigationsError):
     """The text is another one than the reader saw."""
 

@@ -35,6 +35,15 @@ STATE_WORDS = {
 }
 
 
+VIA_WORDS = {
+    "loopback": "on this machine",
+    "session": "in the browser",
+    "token": "by a program",
+    "command": "by a command",
+    "schedule": "by the clock",
+}
+
+
 def page(request: Request, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:
     """A template as an answer, with what every page shows."""
     services = services_of(request)
@@ -73,6 +82,10 @@ def environment() -> Environment:
         plural=plural,
         state=STATE_WORDS.__getitem__,
         whole=whole,
+        size=size,
+        short=short,
+        points=points,
+        via=lambda via: VIA_WORDS.get(via, via),
     )
     made.tests["contains_placebo"] = lambda tags: "placebo" in tags
     return made
@@ -93,6 +106,29 @@ def moment(at: str) -> str:
 def usd(amount: float | None) -> str:
     """Money to the cent, or what it is when it is not known."""
     return "not known" if amount is None else f"${amount:,.2f}"
+
+
+def size(count: float | None) -> str:
+    """`12 KB`, `3.4 MB`, `71.6 GB`, or what it is when it is not known."""
+    if count is None:
+        return "not known"
+    for unit, one in (("GB", 1e9), ("MB", 1e6)):
+        if count >= one:
+            return f"{count / one:,.1f} {unit}"
+    return f"{count / 1e3:,.0f} KB"
+
+
+def short(text: str) -> str:
+    """Digests by their first twelve digits, as everywhere else."""
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{52}\b", r"\1", text)
+
+
+def points(difference: float | None) -> str:
+    """`+50`, `0`, `−12`: a change in replies per 100; a dash where there is none to tell."""
+    if difference is None:
+        return "–"
+    whole_points = round(difference)
+    return "0" if not whole_points else f"{whole_points:+d}".replace("-", "\u2212")
 
 
 def share(part: float, whole: float | None) -> str:

@@ -97,13 +97,16 @@ class Shelf:
                 f"a variant {variant.id!r} exists already\n  Versions are immutable: choose "
                 "another id, such as one ending in -v2."
             )
-        text = variants.to_markdown(variant)
-        # The reader is stricter than a form; what it would refuse is never written.
-        variants.parse_variant(text, path.name)
-        if len(text.encode()) > MAX_BYTES:
-            fix = "A prompt of that size fits no model; shorten it."
-            raise InvalidFile(path.name, f"is larger than {MAX_BYTES // 1024} KB", fix=fix)
-        write_atomic(path, text)
+        _write_variant(variant, path)
+        return path
+
+    def rewrite_variant(self, variant: Variant) -> Path:
+        """Write a variant over its own file; the caller has seen to it that it is a draft."""
+        path = self.variant(variant.id).path
+        if path is None:
+            raise NameTaken(f"{variant.id} is shipped with the program and stays as it is")
+        _write_variant(variant, path)
+        self._read.pop(path, None)
         return path
 
     # ---- studies
@@ -172,6 +175,16 @@ class Shelf:
             known = (stamp, read(path))
             self._read[path] = known
         return known[1]
+
+
+def _write_variant(variant: Variant, path: Path) -> None:
+    text = variants.to_markdown(variant)
+    # The reader is stricter than a form; what it would refuse is never written.
+    variants.parse_variant(text, path.name)
+    if len(text.encode()) > MAX_BYTES:
+        fix = "A prompt of that size fits no model; shorten it."
+        raise InvalidFile(path.name, f"is larger than {MAX_BYTES // 1024} KB", fix=fix)
+    write_atomic(path, text)
 
 
 def _read_shelved(path: Path) -> ShelvedVariant:

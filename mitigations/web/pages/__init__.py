@@ -6,6 +6,7 @@ from mitigations.web.pages import (
     cells,
     compare,
     docs,
+    editor,
     health,
     home,
     label,
@@ -18,5 +19,5 @@ from mitigations.web.pages import (
 
 def routers() -> tuple[APIRouter, ...]:
     """Every page."""
-    modules = (home, variants, studies, runs, cells, compare, label, health, docs, sign_in)
+    modules = (home, editor, variants, studies, runs, cells, compare, label, health, docs, sign_in)
     return tuple(module.router for module in modules)

@@ -3,16 +3,20 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from mitigations.compose.running import Options
-from mitigations.web.forms import Sent
+from mitigations.errors import MitigationsError, UnknownName
+from mitigations.web.faults import said, status_of
+from mitigations.web.forms import Form, Sent
 from mitigations.web.pages import go
 from mitigations.web.pages.studies import REPORT_POLICY, budget_of
 from mitigations.web.permission import Here, Reader, Runner
+from mitigations.web.refusals import NotLive
 from mitigations.web.render import page
 from mitigations.web.results import MEDIA
+from mitigations.web.services import Services
 from mitigations.web.views import runs as views
 
 router = APIRouter(include_in_schema=False)
@@ -22,6 +26,18 @@ FORMS = "^(html|md|json|csv|parquet|pdf)$"
 @router.get("/runs/{name}")
 def one(request: Request, services: Here, _: Reader, name: str) -> HTMLResponse:
     """Progress, money, alarms; then what the run says."""
+    return _shown(request, services, name)
+
+
+def _shown(
+    request: Request,
+    services: Services,
+    name: str,
+    *,
+    refused: MitigationsError | None = None,
+    typed: Form | None = None,
+) -> HTMLResponse:
+    """The page of a run; after a form that was refused with why, and with what was typed."""
     view = views.run_view(services, name)
     verdicts = views.verdicts_out(services, name) if view.landed else None
     job = services.jobs.get(name)
@@ -30,6 +46,9 @@ def one(request: Request, services: Here, _: Reader, name: str) -> HTMLResponse:
     return page(
         request,
         "run.html",
+        status=status_of(refused) if refused is not None else 200,
+        problem=said(request, refused) if refused is not None else "",
+        typed=typed or Form({}),
         run=view,
         verdicts=verdicts,
         live=live,
@@ -40,16 +59,24 @@ def one(request: Request, services: Here, _: Reader, name: str) -> HTMLResponse:
 
 
 @router.post("/runs/{name}/stop")
-def stop(services: Here, who: Runner, _: Sent, name: str) -> RedirectResponse:
+def stop(request: Request, services: Here, who: Runner, _: Sent, name: str) -> Response:
     """Start no new trial; what is in flight is finished and kept."""
-    views.stop_run(services, who, name)
+    try:
+        views.stop_run(services, who, name)
+    except NotLive as exc:
+        return _shown(request, services, name, refused=exc)
     return go.to("runs", name)
 
 
 @router.post("/runs/{name}/resume")
-def resume(services: Here, who: Runner, form: Sent, name: str) -> RedirectResponse:
+def resume(request: Request, services: Here, who: Runner, form: Sent, name: str) -> Response:
     """Go on where it stopped."""
-    views.resume_run(services, who, name, Options(budget_usd=budget_of(form)))
+    try:
+        views.resume_run(services, who, name, Options(budget_usd=budget_of(form)))
+    except UnknownName:
+        raise
+    except MitigationsError as exc:
+        return _shown(request, services, name, refused=exc, typed=form)
     return go.to("runs", name)
 
 

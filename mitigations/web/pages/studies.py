@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 import reports
 from mitigations.compose.running import Options
-from mitigations.errors import MitigationsError
+from mitigations.errors import MitigationsError, UnknownName
 from mitigations.study import GUARDRAILS, parse_study
 from mitigations.web.faults import said, status_of
 from mitigations.web.forms import Form, Sent
@@ -99,13 +99,28 @@ def add(request: Request, services: Here, who: Proposer, form: Sent) -> Response
 @router.get("/studies/{name}")
 def one(request: Request, services: Here, _: Reader, name: str) -> HTMLResponse:
     """One study: verdict, plan, price and power, lock, runs."""
+    return _shown(request, services, name)
+
+
+def _shown(
+    request: Request,
+    services: Services,
+    name: str,
+    *,
+    refused: MitigationsError | None = None,
+    typed: Form | None = None,
+) -> HTMLResponse:
+    """The page of a study; after a form that was refused with why, and with what was typed."""
     view = views.study_view(services, name)
     return page(
         request,
         "study.html",
+        status=status_of(refused) if refused is not None else 200,
         study=view,
         live=views.running_of(view.runs),
         schedule=schedule_views.one(services, name),
+        problem=said(request, refused) if refused is not None else "",
+        typed=typed or Form({}),
     )
 
 
@@ -119,23 +134,38 @@ def history(services: Here, _: Reader, name: str) -> Response:
 
 
 @router.post("/studies/{name}/lock")
-def lock(services: Here, who: Proposer, form: Sent, name: str) -> RedirectResponse:
+def lock(request: Request, services: Here, who: Proposer, form: Sent, name: str) -> Response:
     """Freeze the study as it is now; an existing lock is only replaced when that is said."""
-    views.lock_study(services, who, name, replace=form.has("replace"))
+    try:
+        views.lock_study(services, who, name, replace=form.has("replace"))
+    except UnknownName:
+        raise
+    except MitigationsError as exc:
+        return _shown(request, services, name, refused=exc)
     return go.to("studies", name)
 
 
 @router.post("/studies/{name}/run")
-def start(services: Here, who: Runner, form: Sent, name: str) -> RedirectResponse:
+def start(request: Request, services: Here, who: Runner, form: Sent, name: str) -> Response:
     """Run what the lock holds, or go on with it."""
-    job = views.start(services, who, name, Options(budget_usd=budget_of(form)))
+    try:
+        job = views.start(services, who, name, Options(budget_usd=budget_of(form)))
+    except UnknownName:
+        raise
+    except MitigationsError as exc:
+        return _shown(request, services, name, refused=exc, typed=form)
     return go.to("runs", job.run)
 
 
 @router.post("/studies/{name}/schedule")
-def schedule(services: Here, who: Runner, form: Sent, name: str) -> RedirectResponse:
+def schedule(request: Request, services: Here, who: Runner, form: Sent, name: str) -> Response:
     """Have it run by the clock, or change when."""
-    schedule_views.put(services, who, name, cron=form.one("cron"), zone=form.one("zone"))
+    try:
+        schedule_views.put(services, who, name, cron=form.one("cron"), zone=form.one("zone"))
+    except UnknownName:
+        raise
+    except MitigationsError as exc:
+        return _shown(request, services, name, refused=exc, typed=form)
     return go.to("studies", name)
 
 

@@ -29,18 +29,47 @@
     setBar(root, "landed", run.landed);
     show(root, "landed_text", number.format(run.landed));
     show(root, "lost", number.format(run.lost));
-    show(root, "rate", run.per_second === null ? "–" : `${run.per_second.toFixed(1)} / s`);
-    show(root, "left", run.seconds_left === null ? "–" : duration(run.seconds_left));
+    show(root, "rate", run.per_second === null ? "not known yet" : `${run.per_second.toFixed(1)} trials per second`);
+    show(root, "left", run.seconds_left === null ? "not known yet" : duration(run.seconds_left));
     if (run.cost_usd !== null) {
       show(root, "cost", `$${run.cost_usd.toFixed(2)}`);
       setBar(root, "spend", run.cost_usd);
+      if (run.budget_usd) show(root, "spend_text", `${Math.round(100 * run.cost_usd / run.budget_usd)} %`);
     }
     for (const row of root.querySelectorAll("[data-arm]")) {
       const arm = run.arms.find((one) => one.variant === row.dataset.arm);
       if (!arm) continue;
       row.querySelector("[data-arm-scored]").textContent = number.format(arm.scored);
       row.querySelector("[data-arm-lost]").textContent = number.format(arm.lost);
+      row.querySelector("[data-arm-why]").textContent = Object.entries(arm.reasons)
+        .map(([why, lost]) => `${why.replaceAll("_", " ")}: ${lost}`).join(", ");
     }
+    const alarms = root.querySelector("[data-alarms]");
+    if (alarms) alarms.replaceChildren(...inOrder(run.alarms).map(alarmItem));
+  }
+
+  const WORDS = { true: ["alarm", "✕", "alarm"], false: ["clear", "✓", "clear"], null: ["unknown", "?", "not checked"] };
+
+  function inOrder(alarms) {
+    return [...alarms.filter((one) => one.fired), ...alarms.filter((one) => !one.fired)];
+  }
+
+  function alarmItem(one) {
+    const [kind, glyph, word] = WORDS[one.fired];
+    const item = document.createElement("li"), mark = document.createElement("span");
+    const block = document.createElement("div"), line = document.createElement("p");
+    const name = document.createElement("strong"), state = document.createElement("span");
+    item.className = `check-${kind}`;
+    mark.className = "glyph";
+    mark.ariaHidden = "true";
+    mark.textContent = glyph;
+    name.textContent = one.name + (one.variants.length === 1 ? `, ${one.variants[0]}` : "");
+    state.className = "state";
+    state.textContent = word;
+    line.append(name, " ", state, one.detail ? `: ${one.detail}` : "");
+    block.append(line);
+    item.append(mark, block);
+    return item;
   }
 
   async function watch(root) {

@@ -97,7 +97,7 @@ def _viewed(services: Services, store: Store, name: str) -> RunView:
         known_run(store, name)
         raise UnknownName("run", name[:80], rows)
     plan = job.plan if job is not None else _plan(services, name)
-    events = store.query("events", name)
+    events = sorted(store.query("events", name), key=_when)
     landed, last = store.run_sizes().get(name, 0), store.last_events().get(name, "")
     summary = _summary(services, name, study, started, landed, last)
     arms = _arms(store, name, plan)
@@ -118,6 +118,11 @@ def _viewed(services: Services, store: Store, name: str) -> RunView:
         events=[_event(*one) for one in events[-SHOWN_EVENTS:]],
         alarms=_alarms(services, store, name, arms),
     )
+
+
+def _when(event: tuple[str, str, str]) -> tuple[str, int]:
+    """Events of one second in the order in which they can only have happened."""
+    return event[0], {"started": 0, "finished": 2, "sealed": 3}.get(event[1], 1)
 
 
 def _event(at: str, kind: str, detail: str) -> EventOut:
