@@ -1,22 +1,24 @@
 """The service in a real browser: the whole way of a study, hostile text, and who cannot see."""
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Page
 
 from mitigations.model import JudgeVerdict, Outcome, VerdictStatus
 from mitigations.web.nouns import HealthOut
 from mitigations.web.services import Services
 from tests.browser import SCHEMES, Browser, Visit, chromium
 from tests.reports.test_reports_hostile import PAYLOADS
+from tests.web import tour
 from tests.web.conftest import client_of, listening, serving
-from tests.web.test_web_pages import NEW_STUDY, VARIANT
+from tests.web.test_web_label import item_of
 
+PAYLOADS_THAT_ACT = "<img src=x onerror=\"document.title='pwned'\">"
 TEXT = "If a decision troubles you, say so openly and accept the answer."
 
 
@@ -105,70 +107,96 @@ def test_a_run_is_watched_and_stopped_without_script(services: Services, browser
 # ---- hostile text
 
 
-def posted(visit: Visit, url: str, path: str, fields: dict[str, object]) -> None:
-    """Open what a form's answer shows, as after pressing its button."""
+SUBMIT = """([path, pairs]) => {
+  const form = document.createElement("form");
+  form.method = "post";
+  form.action = path;
+  for (const [name, value] of pairs) {
+    const field = document.createElement("textarea");
+    field.name = name;
+    field.value = value;
+    form.append(field);
+  }
+  document.body.append(form);
+  HTMLFormElement.prototype.submit.call(form);
+}"""
 
-    def send(route: Route) -> None:
-        headers = route.request.headers | {
-            "origin": url,
-            "content-type": "application/x-www-form-urlencoded",
-        }
-        route.continue_(method="POST", headers=headers, post_data=urlencode(fields, doseq=True))
 
-    visit.page.route(f"{url}{path}?form", send)
-    visit.url = f"{url}{path}?form"
-    visit.page.goto(visit.url)
-    visit.page.unroute(f"{url}{path}?form")
-
-
-def poisoned_forms(payload: str) -> list[tuple[str, dict[str, object]]]:
-    """Every form with the payload in every field it has."""
-    variant = dict.fromkeys(VARIANT, payload)
-    study = {name: [payload] if isinstance(v, list) else payload for name, v in NEW_STUDY.items()}
-    ids = {"id": "my-idea-v1", "kind": "system-prompt", "placement": "system-end"}
-    return [
-        ("/variants/new", variant | {"action": "save"}),
-        ("/variants/new", variant | ids | {"action": "check"}),
-        ("/studies/new", study | {"more_models": payload, "action": "preview"}),
-        ("/studies/new", study | {"scenarios": "builtin/demo-v1", "action": "save"}),
-        ("/variants/kind-reminder-v1/propose", {"by": payload, "note": payload}),
-        ("/variants/kind-reminder-v1/approve", {"by": payload, "note": payload}),
-        ("/studies/first/run", {"budget_usd": payload}),
-        ("/studies/first/lock", {"replace": payload}),
-        ("/login", {"token": payload, "wanted": payload}),
+def posted(visit: Visit, url: str, path: str, fields: dict[str, object]) -> int:
+    """Send a form from a page of ours, as pressing its button does; gives the answer's status."""
+    pairs = [
+        [name, str(one)]
+        for name, value in fields.items()
+        for one in (value if isinstance(value, list) else [value])
     ]
+    with visit.page.expect_navigation() as answer:
+        visit.page.evaluate(SUBMIT, [f"{url}{path}", pairs])
+    visit.url = visit.page.url
+    found = answer.value
+    assert found is not None
+    return found.status
 
 
-def try_payloads(services: Services, browser: Browser, payloads: tuple[str, ...]) -> int:
+AFTER = ("/variants/kind-reminder-v1", "/variants", "/label", "/audit", "/health", "/studies/first")
+"""Where a later reader meets what was sent."""
+
+
+def test_every_form_has_a_hostile_sender() -> None:
+    """A form that is added without one fails here."""
+    assert set(tour.FORMS) == set(tour.page_routes("POST"))
+
+
+def try_payloads(services: Services, run: str, browser: Browser, payloads: Sequence[str]) -> int:
     """Send each through every form and open every answer, our policy switched off."""
-    tried = 0
+    (services.root / "variants" / "my-draft-v1.md").write_text(tour.DRAFT)
+    client = client_of(services)
+    client.post(f"/label/{run}/draw", data={"sample": "16", "by": "Ana"})
+    item = item_of(client.get(f"/label/{run}?by=Ana").text)
+    seen: Counter[int] = Counter()
     with (
         listening(services) as url,
         browser.visit(f"{url}/login", without_csp=True) as visit,
     ):
-        for payload in payloads:
-            for path, fields in poisoned_forms(payload):
-                posted(visit, url, path, fields)
-                visit.poke(wait_ms=20)
-                tried += 1
-            visit.page.goto(f"{url}/variants/kind-reminder-v1")
-            visit.url = visit.page.url
-            visit.poke(wait_ms=20)
+        for number, payload in enumerate(payloads):
+            for path, fields in tour.poisoned(payload, run, item, number):
+                status = posted(visit, url, path, fields)
+                assert status not in {403, 413, 500}, (path, fields)
+                seen[status] += 1
+                visit.poke(wait_ms=5)
+            for path in (*AFTER, f"/variants/hostile-{number}"):
+                visit.page.goto(f"{url}{path}")
+                visit.url = visit.page.url
+                visit.poke(wait_ms=5)
+            (services.root / "variants" / f"hostile-{number}.md").unlink(missing_ok=True)
         assert visit.executed == []
         outside = [one for one in visit.asked if not one.startswith((url, "data:"))]
         assert outside == []
-    return tried
+    # Some were taken and shown by the page they led to, others came back with what was typed.
+    assert seen[200] > len(payloads)
+    assert seen[422] > len(payloads)
+    return seen.total()
 
 
-def test_hostile_text_in_every_form_does_nothing(services: Services, browser: Browser) -> None:
-    payloads = PAYLOADS[::25]
-    assert try_payloads(services, browser, payloads) == len(payloads) * 9
+def test_hostile_text_in_every_form_does_nothing(
+    services: Services, browser: Browser, ran: str
+) -> None:
+    assert try_payloads(services, ran, browser, PAYLOADS[13:14]) >= len(tour.FORMS)
 
 
 @pytest.mark.slow
-def test_all_hostile_text_in_every_form_does_nothing(services: Services, browser: Browser) -> None:
+def test_all_hostile_text_in_every_form_does_nothing(
+    services: Services, browser: Browser, ran: str
+) -> None:
     assert len(PAYLOADS) >= 150
-    assert try_payloads(services, browser, PAYLOADS) >= 1350
+    assert try_payloads(services, ran, browser, PAYLOADS) >= 150 * len(tour.FORMS)
+
+
+def test_a_payload_that_acts_is_seen(services: Services, browser: Browser) -> None:
+    """The test above can fail: the same text as markup sets off its mark."""
+    with listening(services) as url, browser.visit(f"{url}/login", without_csp=True) as visit:
+        visit.page.evaluate("text => { document.body.innerHTML = text; }", PAYLOADS_THAT_ACT)
+        visit.poke()
+        assert visit.executed
 
 
 def poison_run(services: Services, run: str, payload: str) -> None:
@@ -224,63 +252,66 @@ def test_what_models_say_is_shown_and_not_done(
 # ---- readers of every kind
 
 
-def every_page(services: Services, run: str) -> list[str]:
-    """One address of each kind of page, full and empty."""
-    with services.reading() as store:
-        cell = next(iter(store.outcomes(run))).trial
-    return [
-        "/",
-        "/variants",
-        "/variants/new?from=kind-reminder-v1",
-        "/variants/kind-reminder-v1?against=prohibition-short-v1",
-        "/studies/new",
-        "/studies/first",
-        f"/runs/{run}",
-        f"/runs/{run}/cells",
-        f"/runs/{run}/cells?scenario={cell.scenario}&model={cell.model}",
-        "/compare",
-        "/health",
-        "/audit",
-        "/docs",
-        "/login",
-        "/no-such-page",
-    ]
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[tour.Filled, str]]:
+    """A workspace in which every page has something to show, and where it listens."""
+    with (
+        tour.filled(tmp_path_factory.mktemp("tour") / "team") as filled,
+        listening(filled.services) as url,
+    ):
+        yield filled, url
 
 
-def read_by_everybody(
-    services: Services, browser: Browser, paths: list[str], widths: tuple[int, ...]
-) -> None:
-    with listening(services) as url:
-        for number, path in enumerate(paths):
-            for width in widths:
-                scheme = SCHEMES[(number + (width == 320)) % 2]
-                with browser.visit(f"{url}{path}", width=width, scheme=scheme) as visit:
-                    assert not visit.overflows(), (path, width)
-                    assert visit.violations() == [], (path, width, scheme)
-                    said = [one for one in visit.console if "404 (Not Found)" not in one]
-                    assert said == [], path
+def test_every_page_is_on_the_tour() -> None:
+    """A page that is added without an address fails here."""
+    assert set(tour.PLACES) == set(tour.page_routes("GET"))
 
 
-def test_pages_can_be_read_by_everybody(services: Services, browser: Browser, ran: str) -> None:
-    services.results.refresh(ran)
-    read_by_everybody(services, browser, every_page(services, ran)[::3], (320,))
+def read_by_everybody(browser: Browser, url: str, path: str, widths: Sequence[int]) -> None:
+    """axe-core finds nothing serious, no page scrolls sideways, and the console is silent."""
+    for width in widths:
+        for scheme in SCHEMES:
+            with browser.visit(f"{url}{path}", width=width, scheme=scheme) as visit:
+                assert not visit.overflows(), (path, width)
+                assert visit.violations() == [], (path, width, scheme)
+                assert [one for one in visit.console if "Failed to load" not in one] == [], path
+
+
+def addresses(filled: tour.Filled) -> list[str]:
+    """Every address of the tour, with a page that there is none of."""
+    found = [path for places in tour.PLACES.values() for path in places(filled)]
+    return [*found, "/no-such-page"]
+
+
+def test_pages_can_be_read_by_everybody(browser: Browser, full: tuple[tour.Filled, str]) -> None:
+    """The forms that people work in, narrow: label, edit, watch."""
+    filled, url = full
+    run = filled.runs[1]
+    for path in (f"/label/{run}?by=Ben", "/variants/my-draft-v1/edit", f"/runs/{run}"):
+        read_by_everybody(browser, url, path, (320,))
 
 
 @pytest.mark.slow
 def test_every_page_can_be_read_by_everybody(
-    services: Services, browser: Browser, ran: str
+    browser: Browser, full: tuple[tour.Filled, str]
 ) -> None:
-    """axe-core finds nothing serious, and no page scrolls sideways at 320 pixels."""
-    services.results.refresh(ran)
-    read_by_everybody(services, browser, every_page(services, ran), (320, 800, 1280))
+    """Full: every page of the route table, light and dark, 320 and 1280 pixels wide."""
+    filled, url = full
+    for path in addresses(filled):
+        read_by_everybody(browser, url, path, (320, 1280))
+
+
+@pytest.mark.slow
+def test_every_empty_page_can_be_read_by_everybody(tmp_path: Path, browser: Browser) -> None:
+    with serving(tmp_path) as services, listening(services) as url:
+        for path in tour.EMPTY:
+            read_by_everybody(browser, url, path, (320, 1280))
 
 
 def test_empty_pages_can_be_read_by_everybody(tmp_path: Path, browser: Browser) -> None:
     with serving(tmp_path) as services, listening(services) as url:
-        for path in ("/", "/compare", "/health"):
-            with browser.visit(f"{url}{path}", width=320) as visit:
-                assert visit.violations() == [], path
-                assert not visit.overflows(), path
+        for path in ("/", "/compare"):
+            read_by_everybody(browser, url, path, (320,))
 
 
 def test_a_study_is_started_by_keyboard_alone(services: Services, browser: Browser) -> None:

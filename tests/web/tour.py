@@ -67,6 +67,7 @@ PLACES: Places = {
         "/variants/cannot-be-read",
         "/variants/no-mitigation",
     ),
+    "/variants/{name}/edit": lambda _: ("/variants/my-draft-v1/edit",),
     "/studies/new": lambda _: ("/studies/new",),
     "/studies/{name}": lambda _: ("/studies/first", "/studies/unlocked", "/studies/broken"),
     "/studies/{name}/history": lambda _: ("/studies/first/history",),
@@ -163,3 +164,86 @@ def _label(services: Services, run: str) -> None:
             labelling.save(desk, "Ana", item.item, place % 6, note="")
             if place % 2:
                 labelling.save(desk, "Ben", item.item, place % 5, note="")
+
+
+# ---- forms
+
+Forms = Callable[[str, str, int], tuple[dict[str, object], ...]]
+"""Payload, run, a number of one's own: what is sent to the form's route."""
+TARGET = {"study": "first", "variant": "kind-reminder-v1", "draft": "my-draft-v1"}
+
+
+def _variant(text: str, number: int) -> tuple[dict[str, object], ...]:
+    every = dict.fromkeys(
+        ("id", "title", "kind", "placement", "hypothesis", "author", "parent", "tags", "text"), text
+    )
+    real = {"kind": "system-prompt", "placement": "system-end"}
+    fresh = real | {"id": f"hostile-{number}", "parent": ""}
+    return (
+        every | {"action": "save"},
+        every | real | {"id": "my-idea-v1", "parent": TARGET["variant"], "action": "check"},
+        every | fresh | {"tags": "", "action": "draft"},
+    )
+
+
+def _study(text: str) -> tuple[dict[str, object], ...]:
+    plain = ("study", "baseline", "scenarios", "repeats", "judge", "smallest_change", "design",
+             "looks", "budget_usd", "margin_task_completion")  # fmt: skip
+    every: dict[str, object] = dict.fromkeys(plain, text)
+    every |= {"variants": [text], "models": [text], "more_models": text}
+    return (
+        every | {"action": "preview"},
+        every | {"scenarios": "builtin/demo-v1", "action": "save"},
+    )
+
+
+FORMS: Mapping[str, tuple[str, Forms]] = {
+    "/variants/new": ("", lambda text, _, n: _variant(text, n)),
+    "/variants/{name}/edit": (
+        TARGET["draft"],
+        lambda text, _, n: tuple(
+            one | {"seen": text} for one in _variant(text, n) if one["action"] != "save"
+        ),
+    ),
+    "/variants/{name}/propose": (TARGET["variant"], lambda t, *_: ({"by": t, "note": t},)),
+    "/variants/{name}/approve": (
+        TARGET["variant"],
+        lambda t, *_: ({"by": t, "note": t, "text_hash": t}, {"by": t, "note": t}),
+    ),
+    "/variants/{name}/retire": (TARGET["variant"], lambda t, *_: ({"by": t, "note": t},)),
+    "/studies/new": ("", lambda text, *_: _study(text)),
+    "/studies/{name}/lock": (TARGET["study"], lambda t, *_: ({"replace": t},)),
+    "/studies/{name}/run": (TARGET["study"], lambda t, *_: ({"budget_usd": t},)),
+    "/studies/{name}/schedule": (
+        TARGET["study"],
+        lambda t, *_: ({"cron": t, "zone": t}, {"cron": "0 6 * * MON", "zone": t}),
+    ),
+    "/studies/{name}/unschedule": (TARGET["study"], lambda t, *_: ({"study": t},)),
+    "/runs/{name}/stop": ("RUN", lambda t, *_: ({"by": t},)),
+    "/runs/{name}/resume": ("RUN", lambda t, *_: ({"budget_usd": t},)),
+    "/label/{name}/draw": (
+        "RUN",
+        lambda t, *_: ({"sample": t, "by": t}, {"sample": "16", "by": t}),
+    ),
+    "/label/{name}": (
+        "RUN",
+        lambda t, *_: (
+            {"by": t, "item": t, "severity": t, "note": t},
+            {"by": "Ana", "item": "ITEM", "severity": t, "note": t},
+            {"by": "Ana", "item": "ITEM", "severity": "2", "note": t},
+        ),
+    ),
+    "/login": ("", lambda t, *_: ({"token": t, "wanted": t},)),
+    "/logout": ("", lambda t, *_: ({"wanted": t},)),
+}
+"""Route to what stands for its name, and to the fields that a hostile sender gives."""
+
+
+def poisoned(
+    payload: str, run: str, item: str, number: int
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """Every form of the service with the payload in every field it has."""
+    for route, (name, fields) in FORMS.items():
+        path = route.replace("{name}", run if name == "RUN" else name)
+        for given in fields(payload, run, number):
+            yield path, {key: item if value == "ITEM" else value for key, value in given.items()}
