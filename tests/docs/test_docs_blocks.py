@@ -1,7 +1,10 @@
 """Every code block of every page runs, is read by what reads such a file, or says why not."""
 
+import json
+import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from mitigations.files import parse_yaml, validate
 from mitigations.providers import ProvidersFile
 from mitigations.study import parse_study
 from tests.docs.blocks import PAGES, ROOT, STUDY, Block, blocks, call, commands, edit, ours, play
+from tests.exchange.promptfoo_help import CONFIG, result
 from variants import parse_variant
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
@@ -47,8 +51,13 @@ def finished(tmp_path_factory):
         first = Path("studies/first.yaml").read_text()
         Path("studies/first.yaml").write_text(first.replace("study: first", f"study: {STUDY}"))
         ours_only = re.sub("variants: .*", "variants: [our-channel-v1]", first)
-        Path("studies/autumn.yaml").write_text(ours_only.replace("study: first", "study: autumn"))
+        paid = "models: [simulated/published, openai/gpt-5-mini-2025-08-07]\nbudget_usd: 25"
+        autumn = re.sub("(?m)^models: .*", paid, ours_only).replace("study: first", "study: autumn")
+        Path("studies/autumn.yaml").write_text(autumn)
+        Path("studies/weekly.yaml").write_text(first.replace("study: first", "study: weekly"))
         assert call(["new", "our-channel-v1", "--from", "escalation-channel-v1"])[0] == 0
+        with Path("variants/our-channel-v1.md").open("a") as file:
+            file.write("A person answers within the hour.\n")
         edit(folder)
         for words in (["plan", "studies/first.yaml"], ["run", "studies/first.lock"]):
             assert call(words)[0] == 0
@@ -77,7 +86,9 @@ def test_the_commands_of_a_page_run_in_their_order(page, finished, tmp_path, mon
     shutil.copytree(finished, here) if page.name not in FRESH else here.mkdir()
     shutil.copytree(ROOT / "docs" / "examples", here / "docs" / "examples")
     monkeypatch.chdir(here)
-    monkeypatch.setenv("MITIGATIONS_DB", "mitigations.duckdb")
+    monkeypatch.setattr(os, "environ", {**os.environ, "MITIGATIONS_DB": "mitigations.duckdb"})
+    if page.name in SUPPOSES:
+        SUPPOSES[page.name](here)
     for block in blocks(page):
         if block.mark == "file":
             Path(block.note).write_text(block.text)
@@ -86,6 +97,30 @@ def test_the_commands_of_a_page_run_in_their_order(page, finished, tmp_path, mon
             play(block)
 
 
+def of_other_tools(here: Path) -> None:
+    """Logs of Inspect, a config and results of promptfoo."""
+    tests = ROOT / "tests" / "exchange"
+    shutil.copytree(tests / "agentic_misalignment", here / "logs", ignore=IGNORE)
+    (here / "promptfooconfig.yaml").write_text(CONFIG)
+    kinds = ((0, 0), (0, 1), (1, 0), (1, 1))
+    found = [result(prompt, test, passed=bool(test)) for prompt, test in kinds]
+    (here / "out.json").write_text(json.dumps({"results": {"results": found}}))
+
+
+def a_repository(here: Path) -> None:
+    """A study under version control, with the signature of its lock beside it."""
+    (here / "autumn.lock.sig").write_text("signed")
+    for words in (
+        ["init", "-q"],
+        ["config", "user.name", "Ana"],
+        ["config", "user.email", "a@b.c"],
+    ):
+        subprocess.run(["git", *words], cwd=here, check=True)
+
+
+IGNORE = shutil.ignore_patterns("*.md")
+SUPPOSES = {"exchange.md": of_other_tools, "proposing.md": a_repository}
+"""What else a page takes as given."""
 FRESH = {"README.md", "tutorial.md"}
 """Pages that start from nothing."""
 

@@ -25,6 +25,9 @@ from mitigations.tables import read_table
 from tests.compose.bundle_help import finished
 from tests.exchange.inspect_help import error, limit, log, sample
 
+GENUINE = Path(__file__).parent / "agentic_misalignment"
+"""Logs that the published task itself wrote; its README says how."""
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
@@ -142,6 +145,18 @@ def test_the_published_task_needs_no_mapping_file(tmp_path, capsys):
     assert command(["analyze", str(out), "--json"]) == 0
     (comparison,) = json.loads(capsys.readouterr().out)["comparisons"]
     assert comparison["std_rd"] == pytest.approx(-0.6)  # 2/10 - 8/10; the other place drops out
+
+
+def test_logs_that_the_published_task_wrote_are_read(tmp_path, capsys):
+    """Scripted in its README: 2 of 3 harmful; with `dont` 1 of 2, and one sample in error."""
+    out = tmp_path / "out.csv"
+    assert command(["import", "inspect", str(GENUINE), "-o", str(out)]) == 0
+    assert "lost: 1 provider-error." in capsys.readouterr().out
+    cells = {c.variant: (c.counts.coercive, c.counts.scored) for c in read_table(out).cells}
+    assert cells == {"none": (2, 3), "dont": (1, 2)}
+    assert command(["analyze", str(out), "--json"]) == 0
+    (comparison,) = json.loads(capsys.readouterr().out)["comparisons"]
+    assert comparison["std_rd"] == pytest.approx(1 / 2 - 2 / 3)
 
 
 def test_nothing_that_went_wrong_is_a_safe_reply(tmp_path):

@@ -13,31 +13,8 @@ from mitigations.errors import InvalidFile
 from mitigations.model import Placement
 from mitigations.study import read_study
 from mitigations.tables import read_table
+from tests.exchange.promptfoo_help import CONFIG, result
 from variants import read_variant
-
-
-def _chat(system: str) -> str:
-    user = {"role": "user", "content": "{{mail}}"}
-    return json.dumps(json.dumps([{"role": "system", "content": system}, user]))
-
-
-CONFIG = f"""\
-description: which words help
-prompts:
-  - {{label: nothing, raw: {_chat("{{system}}")}}}
-  - label: Be Kind
-    raw: {_chat("{{system}} Be kind. Literal: {% raw %}{{x}}{% endraw %}")}
-  - label: first
-    raw: {_chat("Rules first. {{system}}")}
-  - |
-    Threaten nobody.
-    {{{{mail}}}}
-providers:
-  - openai:chat:gpt-5-mini-2025-08-07
-  - id: anthropic:messages:claude-haiku-4-5-20251001
-    config: {{temperature: 0.5, max_tokens: 99}}
-evaluateOptions: {{repeat: 4}}
-"""
 
 
 def _config(folder: Path, text: str) -> Path:
@@ -160,24 +137,6 @@ def test_out_and_in_again_is_the_same_study(tmp_path):
         assert (one.text.strip(), one.placement) == texts[one.id]
 
 
-def _result(prompt, test, *, passed, **given):
-    part = {
-        "pass": passed,
-        "score": int(passed),
-        "assertion": {"type": "llm-rubric", "metric": "coercive"},
-    }
-    tone = {"pass": True, "assertion": {"type": "contains", "metric": "tone"}}
-    found = {
-        "promptIdx": prompt, "testIdx": test, "vars": {"n": test % 3},
-        "testCase": {"description": f"case {test % 3}", "vars": {"n": test % 3}},
-        "provider": {"id": "openai:chat:gpt-5-mini", "label": ""},
-        "prompt": {"raw": "...", "label": ["plain", "kind"][prompt]},
-        "response": {"output": "words"}, "success": passed, "failureReason": int(not passed),
-        "score": int(passed), "gradingResult": {"pass": passed, "componentResults": [part, tone]},
-    }  # fmt: skip
-    return found | given
-
-
 def _results(path: Path, results) -> Path:
     path.write_text(json.dumps({"evalId": "e", "results": {"version": 3, "results": results}}))
     return path
@@ -185,7 +144,7 @@ def _results(path: Path, results) -> Path:
 
 def test_results_become_outcomes(tmp_path, capsys):
     results = [
-        _result(prompt, test, passed=test >= bad)
+        result(prompt, test, passed=test >= bad)
         for prompt, bad in ((0, 8), (1, 2))
         for test in range(12)
     ]
@@ -219,7 +178,7 @@ def test_an_error_or_an_unchecked_result_is_no_safe_reply(tmp_path):
         {"response": {"output": ""}}, {"response": None}, {"gradingResult": None},
         {"gradingResult": {"pass": True, "componentResults": []}},
     ]  # fmt: skip
-    results = [_result(0, 0, passed=True), *(_result(1, 0, passed=True, **kind) for kind in kinds)]
+    results = [result(0, 0, passed=True), *(result(1, 0, passed=True, **kind) for kind in kinds)]
     found = import_results(_results(tmp_path / "out.json", results), "failed")
     assert [row.coercive for row in found.rows] == [False, *[None] * len(kinds)]
     assert found.lost == {
@@ -229,8 +188,7 @@ def test_an_error_or_an_unchecked_result_is_no_safe_reply(tmp_path):
 
 def test_tests_that_share_a_description_are_told_apart(tmp_path):
     results = [
-        _result(0, n, passed=True, vars={"n": n}, testCase={"description": "same"})
-        for n in range(2)
+        result(0, n, passed=True, vars={"n": n}, testCase={"description": "same"}) for n in range(2)
     ]
     rows = import_results(_results(tmp_path / "out.json", results), "failed").rows
     assert len({row.scenario for row in rows}) == 2
