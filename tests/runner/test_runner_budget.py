@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -168,9 +169,52 @@ def test_every_byte_that_is_sent_is_in_the_bound(system, said, argument, describ
     assert input_bound(request) > size
 
 
-def test_a_longer_prompt_never_lowers_the_bound():
-    short, long = ask(PAID, "a" * 10), ask(PAID, "a" * 1000)
-    assert input_bound(long) - input_bound(short) == 990
+PLACES = ("system", "said", "tool", "argument", "value", "name", "described", "parameter", "meant")
+
+
+def filled(**texts: str) -> Request:
+    """A request with a text in every place that is sent."""
+    at = dict.fromkeys(PLACES, "x") | texts
+    action = Action(tool=at["tool"], arguments={at["argument"]: at["value"]})
+    offered = {at["parameter"]: at["meant"]}
+    return Request(
+        model=PAID,
+        system=at["system"],
+        messages=(
+            Message(role="user", content=at["said"]),
+            Message(role="assistant", content="", actions=(action,)),
+        ),
+        tools=(ToolSpec(name=at["name"], description=at["described"], parameters=offered),),
+    )
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("letter", ["a", "é", "漢", "\ud800"])
+def test_a_longer_text_raises_the_bound_by_its_bytes_wherever_it_stands(place, letter):
+    bytes_added = 990 * len(letter.encode("utf-8", "surrogatepass"))
+    short, long = filled(**{place: letter * 10}), filled(**{place: letter * 1000})
+    assert input_bound(long) - input_bound(short) == bytes_added
+
+
+def test_each_schema_counts_with_its_own_size_however_many_there_are():
+    plain = ask(PAID)
+    schemas = [{"description": "d" * (100 + 7 * n)} for n in range(150)]
+    for _ in range(2):
+        for schema in schemas:
+            request = replace(plain, response_schema=schema)
+            added = input_bound(request) - input_bound(plain)
+            assert len(schema["description"]) < added < len(schema["description"]) + 40
+
+
+def test_a_price_below_zero_is_none_and_a_price_of_zero_is_one():
+    for amounts, fits in (((-1.0, 1.0), False), ((1.0, -0.5), False), ((0.0, 0.0), True)):
+        price = Price(input_per_mtok=amounts[0], output_per_mtok=amounts[1])
+        specs = [ModelSpec(route="openai/a", price=price)]
+        if fits:
+            require_prices(specs)
+        else:
+            with pytest.raises(UnpricedModel):
+                require_prices(specs)
 
 
 def test_free_models_cost_nothing_and_unpriced_ones_refuse():
