@@ -101,6 +101,7 @@ class Limiter:
 
     def retune(self, limits: RateLimits) -> None:
         """From now on these limits hold; what was learnt from the provider stays."""
+        self.slots.change_most(limits.max_concurrency)
         for bucket, rate in (
             (self._requests, limits.requests_per_minute),
             (self._tokens, limits.tokens_per_minute),

@@ -127,6 +127,11 @@ class Slots:
         """How many may be in flight now; at least 1."""
         return max(1, math.floor(self._limit))
 
+    def change_most(self, most: int) -> None:
+        """From now on so many at most."""
+        self._most = float(most)
+        self._limit = min(self._limit, self._most)
+
     def grow(self) -> None:
         """One request was served."""
         near = self._limit >= 0.9 * self._ceiling

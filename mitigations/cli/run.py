@@ -55,7 +55,9 @@ def run(  # noqa: PLR0913 - one argument per flag of the command
     from mitigations.store import Store  # noqa: PLC0415
 
     here = session(context)
-    hosts = engine_of(engine, database_url, takes_part=not workers_only)
+    hosts = engine_of(
+        engine, database_url, takes_part=not workers_only, quiet=here.quiet or here.json
+    )
     plan = kept.open_for_run(lock, runs=here.runs)
     providers = read_providers(planning.workspace_of(lock))
     service = None if dry_run else service_of(here.db)

@@ -57,7 +57,7 @@ def serve(  # noqa: PLR0913 - one argument per flag of the command
     from mitigations.store import Store  # noqa: PLC0415 - start-up stays light
 
     # The service's own schedules hold the one DBOS that a process can have: it leases, others play.
-    hosts = engine_of(engine, database_url)
+    hosts = engine_of(engine, database_url, quiet=here.quiet)
     hosts = None if hosts is None else replace(hosts, takes_part=False)
     # The file first: whoever comes second learns at once who holds it.
     with Store.open(here.db) as store:

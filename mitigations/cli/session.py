@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from mitigations.compose.leasing import Engine
+    from mitigations.compose.lease import Engine
 
 DEFAULT_DB = "mitigations.duckdb"
 
@@ -56,7 +57,9 @@ def session(context: typer.Context) -> Session:
     return found if found is not None else Session(db=default_db())
 
 
-def engine_of(name: str | None, url: str | None, *, takes_part: bool = True) -> "Engine | None":
+def engine_of(
+    name: str | None, url: str | None, *, takes_part: bool = True, quiet: bool = False
+) -> "Engine | None":
     """What `--engine` and `--database-url` ask for; None: this process plays every trial."""
     if name is None:
         if url is not None or not takes_part:
@@ -65,10 +68,20 @@ def engine_of(name: str | None, url: str | None, *, takes_part: bool = True) -> 
         return None
     if name != "dbos":
         raise typer.BadParameter(f"no engine {name!r}; known: dbos", param_hint="--engine")
-    from mitigations.compose.leasing import Engine  # noqa: PLC0415 - start-up stays light
+    from mitigations.compose.lease import Engine  # noqa: PLC0415 - start-up stays light
     from runner.engine import Address  # noqa: PLC0415
 
-    return Engine(address=Address.of(url), takes_part=takes_part)
+    return Engine(address=Address.of(url), takes_part=takes_part, say=told(quiet=quiet))
+
+
+def told(*, quiet: bool) -> Callable[[str], None]:
+    """Says things on standard error and at once: they are read while a long command works."""
+
+    def say(text: str) -> None:
+        if not quiet:
+            typer.echo(text, err=True)
+
+    return say
 
 
 def default_db() -> Path:

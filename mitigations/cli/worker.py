@@ -1,12 +1,11 @@
 """`mitigations worker`: plays trials for runs whose owner is on another host."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mitigations.cli.session import now, session
+from mitigations.cli.session import now, session, told
 
 
 def worker(
@@ -34,7 +33,11 @@ def worker(
     address = Address.of(database_url)
     known = read_providers(Path.cwd()) if providers is None else read_providers_file(providers)
     means = Means(
-        address=address, providers=known, now=now, concurrency=concurrency, say=_saying(here.quiet)
+        address=address,
+        providers=known,
+        now=now,
+        concurrency=concurrency,
+        say=told(quiet=here.quiet),
     )
     with sigterm_as_ctrl_c(), Host(means) as host:
         means.say(f"Worker {host.me.id} ({host.me.build}) at {address.shown}. Ctrl-C stops.")
@@ -45,13 +48,3 @@ def worker(
             means.say("Stopping: what is in flight is finished.")
     if host.failure is not None:
         raise host.failure
-
-
-def _saying(quiet: bool) -> Callable[[str], None]:
-    """On standard error and at once: a worker's output is read while it works."""
-
-    def say(text: str) -> None:
-        if not quiet:
-            typer.echo(text, err=True)
-
-    return say

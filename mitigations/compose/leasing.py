@@ -7,37 +7,33 @@ were paid for, go into the next one.
 """
 
 import asyncio
-import json
-import secrets
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from mitigations.carried import carried_text
 from mitigations.codec import build, plain
-from mitigations.compose.builds import build_id
-from mitigations.compose.todo import Todo
+from mitigations.compose.lease import Engine, Given, Lease, records
+from mitigations.compose.taking_over import owner_of, run_key
 from mitigations.errors import MitigationsError, OverBudget
-from mitigations.files import read_text, write_atomic
-from mitigations.model import Outcome, Plan, Reply, Trial
-from mitigations.store import Landing, Ledger, Store, adopt_lines
+from mitigations.model import Outcome, Reply, Trial
 from mitigations.study import lock_text
-from runner.budget import Budget, Reservation
+from runner.budget import Reservation
 from runner.engine import (
-    Address,
+    LOST_S,
     Board,
     Chunk,
     EngineFailed,
     EngineUnavailable,
+    Held,
     OtherVersion,
+    Worker,
 )
-from runner.execute import Stop
 
 LEASE = 150
 """Trials a lease holds at most; fewer towards the end, so that workers end together."""
@@ -48,52 +44,8 @@ ALONE_S = 60.0
 """How long a run waits for a first worker, or for one to come back."""
 UNCLAIMED_S = 15.0
 """A lease still unclaimed while a worker is free was taken by one that died: it is offered anew."""
-ADOPT_S = 20.0
-"""How long workers of an owner that was killed may take to finish what is in flight."""
-KEY = "engine.key"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
-    """Where the work of a run goes when it does not stay in this process."""
-
-    address: Address
-    takes_part: bool = True
-    """Whether this process plays trials as well."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Lease:
-    """A lease that is out, and what its lines have said so far."""
-
-    id: str
-    trials: dict[str, Trial]
-    """Those without an outcome yet, in their order."""
-    known: dict[str, Reply]
-    reservation: Reservation | None
-    offered: float
-    worker: str | None = None
-    is_all: bool = False
-    """Whether it was given all the money that was left."""
-    seq: int = -1
-    landed: int = 0
-    """Trials of it that have an outcome."""
-    ledger: Ledger = field(default_factory=lambda: Ledger(keep_replies=True))
-    end: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """What the run hands to its leases."""
-
-    plan: Plan
-    todo: Todo
-    landing: Landing
-    budget: Budget
-    stop: Stop
-    watch: Callable[[Outcome], None]
-    width: int | None = None
-    max_wait_s: float | None = None
+BLIND_S = 5.0
+"""An owner that could not look for so long believes no worker lost until each could show itself."""
 
 
 class Leases:
@@ -101,18 +53,19 @@ class Leases:
 
     def __init__(self, engine: Engine, given: Given, *, folder: Path) -> None:
         self._engine, self._given = engine, given
-        self._run = run_key(given.plan, folder)
-        self._board = Board(engine.address)
-        self._build = build_id()
-        self._out: dict[str, _Lease] = {}
+        self._run, self._owner = run_key(given.plan, folder), owner_of(folder)
+        self._board = Board(engine.address, say=engine.say)
+        self._out: dict[str, Lease] = {}
         self._again: deque[Trial] = deque()
         self._known = dict(given.todo.known)
         self._expected = 0
         self._narrow = False
         self._told_to_stop = False
         self._slots = 0
-        self._seen_worker = time.monotonic()
-        self._looked = self._polled = 0.0
+        self._seen_worker = self._believes_from = time.monotonic()
+        self._looked = 0.0
+        self._left = ""
+        """Why the last worker that left did so."""
 
     async def __aenter__(self) -> Self:
         plan = self._given.plan
@@ -123,8 +76,8 @@ class Leases:
         from runner.engine.queue import Offers  # noqa: PLC0415 - DBOS takes a second to import
 
         self._board.prepare()
-        self._board.open_run(self._run, build=self._build, lock=lock, scenarios=scenarios)
-        self._offers = Offers(self._engine.address, build=self._build)
+        self._board.open_run(self._run, self._owner, lock=lock, scenarios=scenarios)
+        self._offers = Offers(self._engine.address, build=self._owner.build, say=self._engine.say)
 
     async def __aexit__(
         self,
@@ -137,9 +90,10 @@ class Leases:
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
+        self._board.hurry()
         with suppress(MitigationsError):
             self._board.fence(list(self._out))
-            self._board.end_run(self._run)
+            self._board.end_run(self._run, self._owner)
         self._board.close()
         self._offers.close()
 
@@ -180,7 +134,7 @@ class Leases:
                 if not self._out:
                     self._given.stop.because(exc)
                 return False
-            lease = _Lease(
+            lease = Lease(
                 id=uuid.uuid4().hex,
                 trials={trial.id: trial for trial in batch},
                 known=self._replies(batch),
@@ -223,7 +177,7 @@ class Leases:
         keys = [key for key in self._known if key.partition("/")[0] in wanted]
         return {key: self._known.pop(key) for key in keys}
 
-    def _put(self, lease: _Lease) -> None:
+    def _put(self, lease: Lease) -> None:
         given, todo = self._given, self._given.todo
         usd = None if lease.reservation is None else lease.reservation.usd
         body = {
@@ -258,7 +212,7 @@ class Leases:
         for chunk in chunks:
             lease = self._out[chunk.lease]
             lease.seq = chunk.seq
-            for record in _records(chunk):
+            for record in records(chunk):
                 if record["t"] == "end":
                     lease.end = record
                     continue
@@ -269,7 +223,7 @@ class Leases:
                     waits.append(landing.relay(record))
         await asyncio.gather(*waits)
 
-    async def _landed(self, lease: _Lease, record: dict[str, Any]) -> None:
+    async def _landed(self, lease: Lease, record: dict[str, Any]) -> None:
         outcome = build(Outcome, record["outcome"])
         await self._given.landing.record(outcome, lease=record["lease"])
         trial = lease.trials.pop(outcome.trial.id)
@@ -277,14 +231,13 @@ class Leases:
         lease.ledger.landed([(trial.id, outcome.rerun)])
         self._given.watch(outcome)
 
-    async def _settle(self, lease: _Lease) -> None:
+    async def _settle(self, lease: Lease) -> None:
         """A lease is over, one way or another: money, unfinished trials, and why it ended."""
         await asyncio.to_thread(self._board.fence, [lease.id])
         await self._take(await asyncio.to_thread(self._board.read, {lease.id: lease.seq}))
         del self._out[lease.id]
         if lease.reservation is not None:
-            cost = min(lease.ledger.spent_usd, lease.reservation.usd)
-            self._given.budget.settle(lease.reservation, cost)
+            self._given.budget.settle(lease.reservation, lease.cost_usd)
         twice = [key for key in lease.ledger.unanswered() if key.partition("/")[0] in lease.trials]
         if twice:
             await self._given.landing.event("possibly-paid-twice", str(len(twice)))
@@ -297,19 +250,28 @@ class Leases:
                 self._known[key] = build(Reply, told)
         self._again.extend(left.values())
         self._expected += len(left)
-        self._judge(lease)
+        await self._judge(lease)
         await asyncio.to_thread(self._forget, [lease.id])
 
-    def _judge(self, lease: _Lease) -> None:
+    async def _judge(self, lease: Lease) -> None:
         end = lease.end or {"why": "lost", "said": ""}
         if end["why"] == "failed":
             host, said = end["host"], end["said"]
             self._given.stop.because(EngineFailed(f"worker on {host}: {said}"))
+        elif end["why"] == "unfit":
+            await self._has_left(f"the worker on {end['host']} left: {end['said']}")
         elif end["why"] == "budget" and lease.trials:
             if lease.is_all:
                 self._given.stop.because(OverBudget(end["said"]))
             # Parts have become too small for a call: from here on one worker has all that is left.
             self._narrow = self._narrow or not lease.landed
+
+    async def _has_left(self, why: str) -> None:
+        """A host that cannot play this study has given its lease back; the others go on."""
+        if why != self._left:
+            self._left = why
+            self._engine.say(why)
+            await self._given.landing.event("worker-left", why.splitlines()[0])
 
     def _forget(self, leases: list[str]) -> None:
         self._board.forget(leases)
@@ -319,37 +281,53 @@ class Leases:
 
     async def _watch(self) -> None:
         """Once a second: who works, who is lost, and what nobody has taken."""
-        if time.monotonic() - self._looked < 1.0:
+        since = time.monotonic() - self._looked
+        if since < 1.0:
             return
-        self._looked = time.monotonic()
         workers, held = await asyncio.to_thread(self._look)
-        others = sorted({w.host for w in workers if w.build != self._build})
-        self._slots = sum(worker.build == self._build for worker in workers)
+        now = time.monotonic()
+        if now - self._looked > BLIND_S:
+            # The server was away, or this process was: the workers may have been cut off as well,
+            # and what is in flight with them is paid for.
+            self._believes_from = self._seen_worker = now
+        self._looked = now
+        self._count(workers)
+        await self._missing({one.lease: (one.worker, one.is_lost) for one in held})
+
+    def _count(self, workers: list[Worker]) -> None:
+        mine = self._owner.build
+        others = sorted({worker.host for worker in workers if worker.build != mine})
+        self._slots = sum(worker.build == mine for worker in workers)
         if self._slots:
             self._seen_worker = time.monotonic()
         elif others:
             raise OtherVersion(
-                f"every worker ({', '.join(others)}) runs another version than this, {self._build}"
+                f"every worker ({', '.join(others)}) runs another version than this, {mine}"
                 "\n  Install the same version there and start `mitigations worker` again."
             )
         elif time.monotonic() - self._seen_worker > ALONE_S:
             raise EngineUnavailable(
-                f"no worker has been there for {ALONE_S:.0f} s\n"
-                "  Start one: mitigations worker --database-url URL; then the same command resumes."
+                f"no worker has been there for {ALONE_S:.0f} s"
+                + (f"; {self._left}" if self._left else "")
+                + "\n  Start one: mitigations worker --database-url URL; then the same command "
+                "resumes."
             )
-        await self._missing({one.lease: (one.worker, one.is_lost) for one in held})
 
-    def _look(self) -> tuple[Any, Any]:
-        self._board.run_seen(self._run)
+    def _look(self) -> tuple[list[Worker], list[Held]]:
+        self._board.run_seen(self._run, self._owner)
         return self._board.workers(), self._board.leases(self._run)
 
     async def _missing(self, held: dict[str, tuple[str | None, bool]]) -> None:
         claimed = sum(worker is not None for worker, _ in held.values())
+        believes = time.monotonic() - self._believes_from > LOST_S
         for lease in list(self._out.values()):
-            lease.worker, is_lost = held.get(lease.id, (None, False))
+            # A lease that is not on the board any more was deleted there by hand.
+            lease.worker, is_lost = held.get(lease.id, (None, True))
             waited = time.monotonic() - lease.offered
             idle = lease.worker is None and claimed < self._slots and waited > UNCLAIMED_S
-            if is_lost or (idle and await asyncio.to_thread(self._board.withdraw, lease.id)):
+            if (is_lost and (believes or lease.id not in held)) or (
+                idle and await asyncio.to_thread(self._board.withdraw, lease.id)
+            ):
                 await self._settle(lease)
 
     async def _wind_up(self) -> None:
@@ -360,68 +338,3 @@ class Leases:
         for lease in list(self._out.values()):
             if await asyncio.to_thread(self._board.withdraw, lease.id):
                 await self._settle(lease)
-
-
-def run_key(plan: Plan, folder: Path) -> str:
-    """The run as this owner knows it: the same lock run elsewhere is another run."""
-    path = folder / KEY
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, secrets.token_hex(6) + "\n")
-    return f"{plan.run_id}-{read_text(path).strip()}"
-
-
-async def adopt(engine: Engine, plan: Plan, store: Store, journal: Path) -> None:
-    """Take over what workers wrote for an owner that was killed, before anything is counted.
-
-    They are asked to stop first: what is in flight is finished, so it need not be paid for again.
-    """
-    if not (journal.parent / KEY).exists():
-        return
-    run, board = run_key(plan, journal.parent), Board(engine.address)
-    try:
-        chunks = await asyncio.to_thread(_left_behind, board, run)
-        records = [record for chunk in chunks for record in _records(chunk)]
-        lines = [record for record in records if record["t"] != "end"]
-        await adopt_lines(journal, store, run=plan.run_id, records=lines)
-        held = await asyncio.to_thread(board.leases, run)
-        if held:
-            await asyncio.to_thread(_take_down, engine, board, [one.lease for one in held])
-    finally:
-        board.close()
-
-
-def _take_down(engine: Engine, board: Board, leases: list[str]) -> None:
-    from runner.engine.queue import Offers  # noqa: PLC0415 - DBOS takes a second to import
-
-    offers = Offers(engine.address, build=build_id())
-    try:
-        board.forget(leases)
-        offers.forget(leases)
-    finally:
-        offers.close()
-
-
-def _left_behind(board: Board, run: str) -> list[Chunk]:
-    board.prepare()
-    board.stop(run)
-    deadline = time.monotonic() + ADOPT_S
-    while True:
-        held = board.leases(run)
-        chunks = board.read({one.lease: -1 for one in held})
-        ended = {c.lease for c in chunks if any(r["t"] == "end" for r in _records(c))}
-        busy = [h for h in held if h.worker and not h.is_lost and h.lease not in ended]
-        if not busy or time.monotonic() > deadline:
-            break
-        time.sleep(0.2)
-    leases = [one.lease for one in held]
-    board.fence(leases)
-    return board.read(dict.fromkeys(leases, -1))
-
-
-def _records(chunk: Chunk) -> list[dict[str, Any]]:
-    """The lines of a chunk, each with its place: what tells a line that was seen before."""
-    return [
-        record | {"lease": f"{chunk.lease}:{chunk.seq}:{number}"}
-        for number, record in enumerate(json.loads(chunk.body))
-    ]

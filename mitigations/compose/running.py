@@ -31,7 +31,7 @@ from runner.rules import RULES_VERSION
 from runner.stages import in_stages
 
 if TYPE_CHECKING:
-    from mitigations.compose.leasing import Engine
+    from mitigations.compose.lease import Engine
 
 JOURNAL = "calls.jsonl"
 
@@ -90,7 +90,7 @@ async def run_plan(plan: Plan, around: Surroundings, options: Options) -> str:
     keep_plan(plan, path.parent)
     twins = frozenset(scenario.id for scenario in plan.scenarios if scenario.is_twin)
     if around.engine is not None:
-        from mitigations.compose.leasing import adopt  # noqa: PLC0415 - only past one machine
+        from mitigations.compose.taking_over import adopt  # noqa: PLC0415 - only past one machine
 
         refuse_batches(plan)
         await adopt(around.engine, plan, around.store, path)
@@ -294,7 +294,8 @@ async def _play_on_engine(
     plan: Plan, todo: Todo, doors: _Doors, around: Surroundings, options: Options
 ) -> None:
     """The same stages with the same looks; the trials of a stage are leased to workers."""
-    from mitigations.compose.leasing import Given, Leases  # noqa: PLC0415 - only past one machine
+    from mitigations.compose.lease import Given  # noqa: PLC0415 - only past one machine
+    from mitigations.compose.leasing import Leases  # noqa: PLC0415
     from mitigations.compose.working import Host, Means  # noqa: PLC0415
 
     assert around.engine is not None  # the caller has asked

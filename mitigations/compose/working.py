@@ -5,33 +5,43 @@ goes back through it before the worker acts on what the line says.
 """
 
 import asyncio
-import json
 import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
 from mitigations.carried import read_carried
-from mitigations.codec import build, plain
+from mitigations.codec import build
 from mitigations.compose.builds import build_id
 from mitigations.compose.calls import Calls, Gates
 from mitigations.compose.limits import limits_of
 from mitigations.compose.playing import player_of
 from mitigations.compose.todo import repeated
 from mitigations.compose.widths import default_concurrency
+from mitigations.compose.wire import Lines, Wire
 from mitigations.errors import Interrupted, MitigationsError, OverBudget
-from mitigations.model import Outcome, Plan, Reply, Request, Trial
+from mitigations.model import Outcome, Plan, Reply, Trial
 from mitigations.providers import Providers
-from mitigations.store import call_line
 from mitigations.study import parse_lock
-from runner.budget import Budget, worst_case_of
-from runner.engine import Address, Board, LeaseLost, LeaseState, OtherVersion, Worker
+from runner.budget import Budget
+from runner.engine import (
+    Address,
+    Board,
+    EngineUnavailable,
+    LeaseLost,
+    OtherVersion,
+    Say,
+    Worker,
+)
 from runner.execute import Stop, execute, remembered
 
 BEAT_S = 2.0
+GRACE_S = 30
+"""How long a worker that is stopped finishes what is in flight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,102 +53,11 @@ class Means:
     now: Callable[[], str]
     concurrency: int | None = None
     """Trials at once on this host; None: what the plan's providers bear."""
-    say: Callable[[str], None] = lambda _: None
+    say: Say = lambda _: None
 
 
-class Wire:
-    """The lines of one lease: grouped, durable in PostgreSQL before `append` returns."""
-
-    def __init__(self, board: Board, lease: str, stop: Stop) -> None:
-        self._board, self._lease, self._stop = board, lease, stop
-        self._seq = 0
-        self._pending: list[tuple[dict[str, Any], asyncio.Future[None] | None]] = []
-        self._flusher: asyncio.Task[None] | None = None
-        self._failure: MitigationsError | None = None
-
-    async def append(self, record: dict[str, Any]) -> None:
-        """Return once the owner can read the record; raises `LeaseLost` when it never will."""
-        done = asyncio.get_running_loop().create_future()
-        self._put(record, done)
-        await done
-
-    def post(self, record: dict[str, Any]) -> None:
-        """Write soon, before whatever is appended later."""
-        self._put(record, None)
-
-    async def kept(self) -> None:
-        """Return once the owner can read everything posted; raises what `append` raises."""
-        while self._flusher is not None and not self._flusher.done():
-            await asyncio.shield(self._flusher)
-        if self._failure is not None:
-            raise self._failure
-
-    def _put(self, record: dict[str, Any], done: asyncio.Future[None] | None) -> None:
-        self._pending.append((record, done))
-        if self._flusher is None or self._flusher.done():
-            self._flusher = asyncio.create_task(self._flush())
-
-    async def _flush(self) -> None:
-        while self._pending:
-            batch, self._pending = self._pending, []
-            try:
-                if self._failure is not None:
-                    raise self._failure
-                await asyncio.to_thread(self._write, [record for record, _ in batch])
-            except MitigationsError as exc:
-                self._failure = exc
-                for _, done in batch:
-                    if done is not None and not done.done():
-                        done.set_exception(exc)
-                continue
-            for _, done in batch:
-                if done is not None and not done.done():
-                    done.set_result(None)
-
-    def _write(self, records: list[dict[str, Any]]) -> None:
-        # ASCII only: PostgreSQL stores neither NUL nor half a surrogate pair as text.
-        body = json.dumps(records, separators=(",", ":"))
-        state = self._board.write(self._lease, self._seq, body)
-        self._seq += 1
-        if state is LeaseState.STOPPING:
-            self._stop.because(Interrupted("the owner of the run stops it"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Lines:
-    """What the journal of one machine is told, told to the wire."""
-
-    wire: Wire
-    reruns: Mapping[str, int]
-    now: Callable[[], str]
-
-    async def sent(self, request: Request) -> None:
-        worst = {"worst_usd": worst_case_of(request)}
-        await self.wire.append(self._call("sent", request.key, request.model.route) | worst)
-
-    async def replied(self, request: Request, reply: Reply) -> None:
-        record = self._call("reply", request.key, request.model.route)
-        await self.wire.append(record | {"reply": plain(Reply, reply)})
-
-    async def withdrawn(self, request: Request) -> None:
-        await self.wire.append(self._call("withdrawn", request.key, request.model.route))
-
-    def attempted(self, key: str, model: str, told: Mapping[str, Any]) -> None:
-        self.wire.post(self._call("attempt", key, model) | dict(told))
-
-    async def kept(self) -> None:
-        await self.wire.kept()
-
-    async def record(self, outcome: Outcome) -> None:
-        record = self._rerun({"t": "outcome", "trial": outcome.trial.id})
-        await self.wire.append(record | {"outcome": plain(Outcome, outcome)})
-
-    def _call(self, kind: str, key: str, model: str) -> dict[str, Any]:
-        return self._rerun(call_line(kind, key, model)) | {"at": self.now()}
-
-    def _rerun(self, record: dict[str, Any]) -> dict[str, Any]:
-        rerun = self.reruns.get(record["trial"])
-        return record if rerun is None else record | {"rerun": rerun}
+class Unfit(MitigationsError):
+    """This host lacks what the study needs: a key, an endpoint, a price. Others may have it."""
 
 
 class Host:
@@ -154,7 +73,8 @@ class Host:
             build_id(),
             socket.gethostname(),
         )
-        self._board, self._pulse = Board(means.address), Board(means.address)
+        # One connection carries lines; the heartbeat has its own, and is the one that speaks.
+        self._board, self._pulse = Board(means.address), Board(means.address, say=means.say)
         self._gates = Gates()
         self._loop = asyncio.new_event_loop()
         self._plans: dict[str, Plan] = {}
@@ -162,37 +82,58 @@ class Host:
         self._slots: dict[int, asyncio.Semaphore] = {}
         self._ended = threading.Event()
         self.failure: MitigationsError | None = None
+        self._threads: list[threading.Thread] = []
+        self._has_lost_server = False
         self.leases = 0
         """Leases played so far."""
 
     def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def _start(self) -> None:
         from runner.engine.queue import Takes  # noqa: PLC0415 - DBOS takes a second to import
 
-        self._board.prepare()
-        check_builds(self._board, self.me.build)
+        self._pulse.prepare()
+        check_builds(self._pulse, self.me.build)
         self._pulse.beat(self.me)
+        for name, work in (("trials", self._run_loop), ("heartbeat", self._beat)):
+            thread = threading.Thread(target=work, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
         self._share()
-        threading.Thread(target=self._run_loop, name="trials", daemon=True).start()
-        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         if limits_of(self._means.providers) and self._gates.share < 1:
             # The others give up their part of the quota at their next beat.
             self._ended.wait(1.5 * BEAT_S)
         self._takes = Takes(
             self._means.address, build=self.me.build, worker=self.me.id, play=self._play
         )
-        return self
 
     def __exit__(self, *_: object) -> None:
         for stop in list(self._stops):
             stop.because(Interrupted("this worker is stopping"))
-        self._takes.close(grace_s=30)
+        if self._has_lost_server:
+            # What is in flight cannot be written down any more: nobody is waited for.
+            self._board.hurry()
+        self._takes.close(grace_s=0 if self._has_lost_server else GRACE_S)
         self._ended.set()
-        try:
+        self._board.hurry()
+        with suppress(EngineUnavailable):
             self._board.leave(self.me.id)
-        finally:
-            self._board.close()
-            self._pulse.close()
+        self._close()
+
+    def _close(self) -> None:
+        self._ended.set()
+        self._board.close()
+        self._pulse.close()
+        if self._threads:
             self._loop.call_soon_threadsafe(self._loop.stop)
+        for thread in self._threads:
+            thread.join(5)
 
     def wait(self, seconds: float) -> bool:
         """Whether this worker had to end by then; see `failure`."""
@@ -207,9 +148,13 @@ class Host:
                 self._share()
             except MitigationsError as exc:
                 if not self._ended.is_set():
-                    self.failure = exc
-                    self._ended.set()
+                    self._has_lost_server = True
+                    self._fail(exc)
                 return
+
+    def _fail(self, exc: MitigationsError) -> None:
+        self.failure = self.failure or exc
+        self._ended.set()
 
     def _share(self) -> None:
         alive = sum(worker.build == self.me.build for worker in self._pulse.workers())
@@ -235,16 +180,19 @@ class Host:
     async def _lease(self, body: dict[str, Any]) -> dict[str, Any]:
         stop = Stop()
         self._stops.add(stop)
-        wire = Wire(self._board, body["lease"], stop)
+        wire, budget = Wire(self._board, body["lease"], stop), Budget(body["grant_usd"])
         end: dict[str, Any] = {"why": "done", "said": ""}
         try:
-            await self._trials(body, wire, stop)
+            await self._trials(body, wire, (stop, budget))
         except LeaseLost:
             return {"played": False}
         except OverBudget as exc:
             end = {"why": "budget", "said": str(exc)}
         except Interrupted as exc:
             end = {"why": "stopped", "said": str(exc)}
+        except Unfit as exc:
+            end = {"why": "unfit", "said": str(exc)}
+            self._fail(exc)
         except MitigationsError as exc:
             end = {"why": "failed", "said": str(exc)}
         except Exception as exc:  # noqa: BLE001 - a bug of ours ends the run with its name, not the worker
@@ -252,23 +200,28 @@ class Host:
         finally:
             self._stops.discard(stop)
         try:
-            await wire.append({"t": "end", **end, "host": self.me.host})
+            beyond = {"overrun_usd": budget.overrun_usd, "host": self.me.host}
+            await wire.append({"t": "end", **end, **beyond})
         except MitigationsError:
             return {"played": False}
         return {"played": True, "why": end["why"]}
 
-    async def _trials(self, body: dict[str, Any], wire: Wire, stop: Stop) -> None:
+    async def _trials(self, body: dict[str, Any], wire: Wire, bounds: tuple[Stop, Budget]) -> None:
+        stop, budget = bounds
         plan = await asyncio.to_thread(self._plan, body["run"])
         means, reruns, doubted = self._means, body["reruns"], body["doubted_usd"]
-        lines = _Lines(wire=wire, reruns=reruns, now=means.now)
-        calls = Calls(
-            plan,
-            means.providers,
-            budget=Budget(body["grant_usd"]),
-            witness=lines,
-            max_wait_s=body["max_wait_s"],
-            gates=self._gates,
-        )
+        lines = Lines(wire=wire, reruns=reruns, now=means.now)
+        try:
+            calls = Calls(
+                plan,
+                means.providers,
+                budget=budget,
+                witness=lines,
+                max_wait_s=body["max_wait_s"],
+                gates=self._gates,
+            )
+        except MitigationsError as exc:
+            raise Unfit(str(exc)) from exc
         async with calls:
             complete = remembered(
                 calls.complete,

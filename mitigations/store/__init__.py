@@ -4,6 +4,7 @@ from mitigations.store.adopting import adopt_lines
 from mitigations.store.connection import connect_read_only
 from mitigations.store.database import Store
 from mitigations.store.extract import Chosen, Rows
+from mitigations.store.grouped import Grouped
 from mitigations.store.journal import Journal, append_record, read_journal
 from mitigations.store.labels import (
     LABELS,
@@ -23,6 +24,7 @@ from mitigations.store.snapshot import Snapshot
 __all__ = [
     "LABELS",
     "Chosen",
+    "Grouped",
     "Journal",
     "LabelBook",
     "Landing",

@@ -1,18 +1,17 @@
 """The journal: one JSON line a call, on disk before anything is acknowledged.
 
 It is the insurance against everything that can happen to a database: the store rebuilds from it.
-Lines are grouped: whatever arrives while one write is being made durable goes out with the next.
 """
 
-import asyncio
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from mitigations.errors import InvalidFile, StorageFailed
+from mitigations.store.grouped import Grouped
 
 Record = dict[str, Any]
 Written = Callable[[Record, int], None]
@@ -23,7 +22,6 @@ Written = Callable[[Record, int], None]
 class _Line:
     data: bytes
     record: Record
-    done: asyncio.Future[None] | None
 
 
 class Journal:
@@ -31,70 +29,38 @@ class Journal:
 
     def __init__(self, path: Path, *, written: Written | None = None) -> None:
         self.path = path
-        self._written = written
-        self._pending: list[_Line] = []
-        self._flusher: asyncio.Task[None] | None = None
-        self._failure: StorageFailed | None = None
+        self._told = written
+        self._lines = Grouped(self._write, written=self._written)
         self._fd = _open(path)
         self.size = os.fstat(self._fd).st_size
         """Bytes on disk: everything before was acknowledged."""
 
     async def append(self, record: Record) -> None:
         """Return once the record is on disk; raises `StorageFailed` when it cannot be."""
-        done = asyncio.get_running_loop().create_future()
-        self._put(record, done)
-        await done
+        await self._lines.append(_line(record))
 
     def post(self, record: Record) -> None:
         """Write soon, before whatever is appended later; a failure shows at the next `append`."""
-        self._put(record, None)
+        self._lines.post(_line(record))
 
     async def kept(self) -> None:
         """Return once everything posted is on disk; raises `StorageFailed` when it cannot be."""
-        while self._flusher is not None and not self._flusher.done():
-            await asyncio.shield(self._flusher)
-        if self._failure is not None:
-            raise self._failure
+        await self._lines.kept()
 
-    def _put(self, record: Record, done: asyncio.Future[None] | None) -> None:
-        line = (json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n").encode(
-            "utf-8", "backslashreplace"
-        )
-        self._pending.append(_Line(line, record, done))
-        if self._flusher is None or self._flusher.done():
-            self._flusher = asyncio.create_task(self._flush())
-
-    async def _flush(self) -> None:
-        while self._pending:
-            batch, self._pending = self._pending, []
-            try:
-                if self._failure is not None:
-                    raise self._failure
-                await asyncio.to_thread(_append, self._fd, b"".join(line.data for line in batch))
-            except (OSError, StorageFailed) as exc:
-                self._fail(batch, exc)
-            else:
-                self._acknowledge(batch)
-
-    def _fail(self, batch: list[_Line], exc: OSError | StorageFailed) -> None:
-        if isinstance(exc, OSError):
-            self._failure = StorageFailed(
+    def _write(self, lines: Sequence[_Line]) -> None:
+        try:
+            _append(self._fd, b"".join(line.data for line in lines))
+        except OSError as exc:
+            raise StorageFailed(
                 f"{self.path}: cannot be written: {exc.strerror or exc}\n"
                 "  Nothing acknowledged is lost; make room, then the same command resumes."
-            )
-        for line in batch:
-            if line.done is None:
-                continue  # posted: its failure meets whoever appends next
-            if not line.done.done():
-                line.done.set_exception(self._failure or exc)
+            ) from exc
 
-    def _acknowledge(self, batch: list[_Line]) -> None:
-        for line in batch:
-            if self._written is not None:
-                self._written(line.record, self.size)
+    def _written(self, lines: Sequence[_Line]) -> None:
+        for line in lines:
+            if self._told is not None:
+                self._told(line.record, self.size)
             self.size += len(line.data)
-            if line.done is not None and not line.done.done():
-                line.done.set_result(None)
 
     def close(self) -> None:
         """Close the file; records still pending were never acknowledged."""
@@ -104,8 +70,7 @@ class Journal:
 
     async def aclose(self) -> None:
         """Write what was posted, then close."""
-        if self._flusher is not None:
-            await self._flusher
+        await self._lines.drain()
         self.close()
 
     async def __aenter__(self) -> Self:
@@ -113,6 +78,11 @@ class Journal:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _line(record: Record) -> _Line:
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return _Line(text.encode("utf-8", "backslashreplace"), record)
 
 
 def append_record(path: Path, record: dict[str, Any]) -> None:

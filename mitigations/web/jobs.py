@@ -20,7 +20,7 @@ from runner.batch_nouns import BatchNote
 from runner.execute import Stop
 
 if TYPE_CHECKING:
-    from mitigations.compose.leasing import Engine
+    from mitigations.compose.lease import Engine
 
 KEPT = 50
 """Ended jobs that are remembered; what became of older ones stands in the database."""

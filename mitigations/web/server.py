@@ -18,7 +18,7 @@ from mitigations.web.guard import allowed, loopback_only
 from mitigations.web.services import Hooks, Services, make_services
 
 if TYPE_CHECKING:
-    from mitigations.compose.leasing import Engine
+    from mitigations.compose.lease import Engine
 
 GRACE_S = 30.0
 """How long a run under way may take to finish what is in flight."""

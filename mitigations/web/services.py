@@ -23,7 +23,7 @@ from mitigations.web.results import Results
 from mitigations.web.shelf import Shelf
 
 if TYPE_CHECKING:
-    from mitigations.compose.leasing import Engine
+    from mitigations.compose.lease import Engine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,21 @@
 """One study on many hosts: DBOS queues on PostgreSQL carry leases, a board carries the lines."""
 
 from runner.engine.address import Address, EngineFailed, EngineUnavailable, OtherVersion
-from runner.engine.board import Board, Chunk, Held, LeaseLost, LeaseState, Worker
+from runner.engine.board import (
+    LOST_S,
+    Board,
+    Chunk,
+    Held,
+    LeaseLost,
+    LeaseState,
+    OtherOwner,
+    Owner,
+    Worker,
+)
+from runner.engine.line import Say
 
 __all__ = [
+    "LOST_S",
     "Address",
     "Board",
     "Chunk",
@@ -12,6 +24,9 @@ __all__ = [
     "Held",
     "LeaseLost",
     "LeaseState",
+    "OtherOwner",
     "OtherVersion",
+    "Owner",
+    "Say",
     "Worker",
 ]

@@ -6,40 +6,29 @@ therefore send, nothing more.
 """
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-import psycopg
-
 from mitigations.errors import MitigationsError
 from runner.engine import statements as sql
-from runner.engine.address import Address, EngineUnavailable
+from runner.engine.address import Address
+from runner.engine.line import FIRST_PATIENCE_S, PATIENCE_S, Line, Patience, Say
 
 T = TypeVar("T")
-Connection = psycopg.Connection[tuple[Any, ...]]
-
 LOST_S = 15.0
 """A worker not seen for so long is taken for dead."""
-PATIENCE_S = 180.0
-"""How long PostgreSQL may be away before a run or a worker gives up."""
-_CONNECTION: Mapping[str, Any] = {
-    "connect_timeout": 5,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-    "options": "-c statement_timeout=20000",
-}
-"""A cut line is noticed within about ten seconds, on either side."""
 
 
 class LeaseLost(MitigationsError):
     """The owner has given this lease to somebody else."""
 
     exit_code = 1
+
+
+class OtherOwner(MitigationsError):
+    """The run is another process's."""
 
 
 class LeaseState(StrEnum):
@@ -56,6 +45,17 @@ class Worker:
     id: str
     build: str
     host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The process that a run belongs to."""
+
+    build: str
+    place: str
+    """Host and folder: for people, and to know a restart from a second owner."""
+    token: str
+    """Of this start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,37 +82,55 @@ class Board:
     Args:
         address: where the tables are.
         patience_s: how long an unreachable server is tried.
+        say: hears when the server is away, and when it is back.
     """
 
-    def __init__(self, address: Address, *, patience_s: float = PATIENCE_S) -> None:
-        self._address, self._patience_s = address, patience_s
-        self._connection: Connection | None = None
+    def __init__(
+        self, address: Address, *, patience_s: float = PATIENCE_S, say: Say = lambda _: None
+    ) -> None:
+        self._address = address
+        self._patience = Patience(address, limit_s=patience_s, say=say)
+        self._connection: Line | None = None
         self._lock = threading.Lock()
-        self._closed = False
 
     def prepare(self) -> None:
         """Make the tables where they are missing."""
 
-        def make(connection: Connection) -> None:
+        def make(connection: Line) -> None:
             with connection.transaction():
                 connection.execute(sql.LOCKED)
                 connection.execute(sql.SCHEMA)
 
-        self._do(make)
+        self._do(make, limit_s=FIRST_PATIENCE_S)
 
     # ---- runs
 
-    def open_run(self, run: str, *, build: str, lock: str, scenarios: str) -> None:
-        """Put up what workers need to play a run."""
-        self._run(sql.OPEN_RUN, (run, build, lock, scenarios))
+    def open_run(self, run: str, owner: Owner, *, lock: str, scenarios: str) -> None:
+        """Put up what workers need to play a run; from now on it is this owner's."""
+        self._run(sql.OPEN_RUN, (run, owner.build, owner.place, owner.token, lock, scenarios))
 
-    def run_seen(self, run: str) -> None:
-        """The run has an owner."""
-        self._run(sql.RUN_SEEN, (run,))
+    def run_seen(self, run: str, owner: Owner) -> None:
+        """The run has an owner; raises `OtherOwner` when that is somebody else by now."""
+        if not self._rows(sql.RUN_SEEN, (run, owner.token)):
+            self._refuse(self._rows(sql.PLACE, (run,)))
 
-    def end_run(self, run: str) -> None:
+    def check_owner(self, run: str, place: str) -> None:
+        """Raise `OtherOwner` where a run is under way whose owner is elsewhere."""
+        found = self._rows(sql.OTHER_OWNER, (run, place, LOST_S))
+        if found:
+            self._refuse(found)
+
+    def _refuse(self, found: list[tuple[Any, ...]]) -> None:
+        place = found[0][0] if found else "nowhere: its row was deleted"
+        raise OtherOwner(
+            f"this run has its owner elsewhere: {place}\n"
+            "  One run has one owner; to run a copy on its own, delete its engine.key first.\n"
+            f"  If that owner is dead, the same command goes on in {LOST_S:.0f} s."
+        )
+
+    def end_run(self, run: str, owner: Owner) -> None:
         """Nobody is to work for this run now."""
-        self._run(sql.END_RUN, (run,))
+        self._run(sql.END_RUN, (run, owner.token))
 
     def texts(self, run: str) -> tuple[str, str]:
         """A run's lock and scenarios."""
@@ -166,7 +184,7 @@ class Board:
     def forget(self, leases: Sequence[str]) -> None:
         """Take fenced leases and their lines down: the owner has them on its disk."""
 
-        def delete(connection: Connection) -> None:
+        def delete(connection: Line) -> None:
             with connection.transaction():
                 connection.execute(sql.FORGET_LINES, (list(leases),))
                 connection.execute(sql.FORGET_LEASES, (list(leases),))
@@ -188,9 +206,13 @@ class Board:
 
     # ---- the line to the server
 
+    def hurry(self, patience_s: float = 3.0) -> None:
+        """From now on an unreachable server is not waited for: everybody is leaving."""
+        self._patience.limit_s = patience_s
+
     def close(self) -> None:
         """Close the connection; whoever still waits for the server is told."""
-        self._closed = True
+        self._patience.end()
         with self._lock:
             self._drop()
 
@@ -200,33 +222,25 @@ class Board:
     def _rows(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         return self._do(lambda connection: connection.execute(statement, values).fetchall())
 
-    def _do(self, work: Callable[[Connection], T]) -> T:
+    def _do(self, work: Callable[[Line], T], *, limit_s: float | None = None) -> T:
         """Do it, again after each loss of the line, until patience ends."""
-        since, pause = time.monotonic(), 0.1
-        while True:
-            try:
-                with self._lock:
-                    return work(self._connected())
-            except (psycopg.OperationalError, psycopg.InterfaceError) as exc:
-                with self._lock:
-                    self._drop()
-                if self._closed or time.monotonic() - since > self._patience_s:
-                    raise self._unavailable(exc) from None
-            except psycopg.Error as exc:
-                raise self._unavailable(exc) from None
-            time.sleep(pause)
-            pause = min(2 * pause, 2.0)
 
-    def _connected(self) -> Connection:
+        def once() -> T:
+            with self._lock:
+                return work(self._connected())
+
+        def lost() -> None:
+            with self._lock:
+                self._drop()
+
+        return self._patience.keep(once, lost=lost, limit_s=limit_s)
+
+    def _connected(self) -> Line:
         if self._connection is None:
-            self._connection = psycopg.connect(self._address.url, autocommit=True, **_CONNECTION)
+            self._connection = Line.to(self._address, autocommit=True)
         return self._connection
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-
-    def _unavailable(self, exc: Exception) -> EngineUnavailable:
-        reason = self._address.scrub(str(exc)).strip().splitlines() or [type(exc).__name__]
-        return EngineUnavailable(f"PostgreSQL at {self._address.shown}: {reason[-1].strip()}")

@@ -1,22 +1,22 @@
 """The door to DBOS: a durable queue of leases. JSON is all that it stores, never a pickle."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Engine, create_engine, make_url
 
-from runner.engine.address import Address, EngineUnavailable
+from runner.engine.address import Address
+from runner.engine.line import CONNECTION, FIRST_PATIENCE_S, PATIENCE_S, Line, Patience, Say
 
 QUEUE = "mitigations-leases"
 WORKFLOW = "mitigations.lease"
 AT_ONCE = 2
 """Leases a worker plays at once: the end of one is hidden by the middle of the other."""
 POLL_S = 0.2
-START_S = 60.0
-"""How long a server that is away is waited for at the start; the board has found it before."""
+MOST_CONNECTIONS = 4
+"""Of the engine in one process; the board has one or two of its own."""
 T = TypeVar("T")
 Play = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -24,20 +24,27 @@ Play = Callable[[dict[str, Any]], dict[str, Any]]
 class Offers:
     """The owner's end: what is put into the queue stays there until a worker has taken it."""
 
-    def __init__(self, address: Address, *, build: str) -> None:
+    def __init__(self, address: Address, *, build: str, say: Say = lambda _: None) -> None:
         _quiet()
         self._build = build
-        self._client = _patiently(address, lambda: self._connect(address))
+        self._patience = Patience(address, limit_s=PATIENCE_S, say=say)
+        self._engine = _engine(address)
+        self._client = self._keep(lambda: self._connect(address), limit_s=FIRST_PATIENCE_S)
 
     def _connect(self, address: Address) -> DBOSClient:
-        DBOS.migrate(address.url)
+        DBOS.migrate(_with_timeouts(address.url))
         client = DBOSClient(
-            system_database_url=address.url,
+            system_database_engine=self._engine,
             serializer=DBOSPortableJSONSerializer(),
             application_name="mitigations",
+            # It would wait for ever, in steps of a minute; we say how long and to whom it is told.
+            retry_connection_errors=False,
         )
         client.register_queue(QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=POLL_S)
         return client
+
+    def _keep(self, work: Callable[[], T], *, limit_s: float | None = None) -> T:
+        return self._patience.keep(work, lost=lambda: None, limit_s=limit_s)
 
     def put(self, lease: str, body: dict[str, Any]) -> None:
         """Enqueue a lease; only a worker of the same build can take it."""
@@ -47,16 +54,18 @@ class Offers:
             "workflow_id": lease,
             "app_version": self._build,
         }
-        self._client.enqueue(options, body)
+        self._keep(lambda: self._client.enqueue(options, body))
 
     def forget(self, leases: Sequence[str]) -> None:
         """Take ended leases, and those nobody is to take, out of the engine's tables."""
-        self._client.cancel_workflows(list(leases))
-        self._client.delete_workflows(list(leases))
+        self._keep(lambda: self._client.cancel_workflows(list(leases)))
+        self._keep(lambda: self._client.delete_workflows(list(leases)))
 
     def close(self) -> None:
         """Close the connections."""
+        self._patience.end()
         self._client.destroy()
+        self._engine.dispose()
 
 
 class Takes:
@@ -64,6 +73,7 @@ class Takes:
 
     def __init__(self, address: Address, *, build: str, worker: str, play: Play) -> None:
         _quiet()
+        self._engine = _engine(address)
 
         def lease(body: dict[str, Any]) -> dict[str, Any]:
             return DBOS.run_step({"name": "play"}, play, body)
@@ -73,7 +83,8 @@ class Takes:
             DBOS(
                 config={
                     "name": "mitigations",
-                    "system_database_url": address.url,
+                    "system_database_url": "postgresql://the-engine/below",
+                    "system_database_engine": self._engine,
                     "serializer": DBOSPortableJSONSerializer(),
                     "application_version": build,
                     "executor_id": worker,
@@ -94,11 +105,12 @@ class Takes:
                 DBOS.destroy(destroy_registry=True)
                 raise
 
-        _patiently(address, launch)
+        Patience(address, limit_s=FIRST_PATIENCE_S).keep(launch, lost=lambda: None)
 
     def close(self, *, grace_s: int = 0) -> None:
         """Take nothing more; wait for what is being played."""
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=grace_s)
+        self._engine.dispose()
 
 
 def _quiet() -> None:
@@ -106,14 +118,20 @@ def _quiet() -> None:
     logging.getLogger("dbos").setLevel(logging.CRITICAL)
 
 
-def _patiently(address: Address, start: Callable[[], T]) -> T:
-    """Start, again while the server is coming back from a restart."""
-    until = time.monotonic() + START_S
-    while True:
-        try:
-            return start()
-        except (SQLAlchemyError, OSError) as exc:
-            if time.monotonic() > until:
-                reason = address.scrub(str(exc)).strip().splitlines()[0]
-                raise EngineUnavailable(f"PostgreSQL at {address.shown}: {reason}") from None
-        time.sleep(1.0)
+def _engine(address: Address) -> Engine:
+    """Its connections are ours: they end when the server does not answer, and name no password."""
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: Line.to(address, autocommit=False),
+        pool_size=3,
+        max_overflow=5,
+        pool_timeout=30,
+        pool_pre_ping=True,
+    )
+
+
+def _with_timeouts(url: str) -> str:
+    """For the one call that takes no connection of ours."""
+    made = make_url(url)
+    missing = {key: str(value) for key, value in CONNECTION.items() if key not in made.query}
+    return made.update_query_dict(missing).render_as_string(hide_password=False)

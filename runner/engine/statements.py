@@ -6,6 +6,8 @@ create table if not exists mitigations.run (
     run text primary key, build text not null, lock text not null, scenarios text not null,
     seen timestamptz not null default now(), ended boolean not null default false
 );
+alter table mitigations.run add column if not exists place text not null default '';
+alter table mitigations.run add column if not exists token text not null default '';
 create table if not exists mitigations.worker (
     worker text primary key, build text not null, host text not null,
     seen timestamptz not null default now(), gone boolean not null default false
@@ -22,12 +24,19 @@ LOCKED = "select pg_advisory_xact_lock(7262061)"
 """Two hosts that start at once do not make the tables twice."""
 
 OPEN_RUN = """
-insert into mitigations.run (run, build, lock, scenarios) values (%s, %s, %s, %s)
-on conflict (run) do update set build = excluded.build, lock = excluded.lock,
-    scenarios = excluded.scenarios, seen = now(), ended = false
+insert into mitigations.run (run, build, place, token, lock, scenarios)
+values (%s, %s, %s, %s, %s, %s)
+on conflict (run) do update set build = excluded.build, place = excluded.place,
+    token = excluded.token, lock = excluded.lock, scenarios = excluded.scenarios,
+    seen = now(), ended = false
 """
-RUN_SEEN = "update mitigations.run set seen = now() where run = %s"
-END_RUN = "update mitigations.run set ended = true where run = %s"
+RUN_SEEN = "update mitigations.run set seen = now() where run = %s and token = %s returning run"
+PLACE = "select place from mitigations.run where run = %s"
+OTHER_OWNER = """
+select place from mitigations.run
+where run = %s and not ended and place <> %s and seen > now() - make_interval(secs => %s)
+"""
+END_RUN = "update mitigations.run set ended = true where run = %s and token = %s"
 TEXTS = "select lock, scenarios from mitigations.run where run = %s"
 OTHER_BUILDS = """
 select run, build from mitigations.run

@@ -23,9 +23,11 @@ DRIVER = """
 import os, sys
 import dbos._serialization
 from mitigations.compose import leasing, working
-from runner.engine import board
+from runner.engine import board, line
 dbos._serialization.pickle = None
-board.LOST_S, working.BEAT_S, leasing.UNCLAIMED_S, leasing.ALONE_S = 4.0, 0.5, 4.0, 20.0
+board.LOST_S, working.BEAT_S, leasing.UNCLAIMED_S = 4.0, 0.5, 4.0
+leasing.ALONE_S = float(os.environ.get("ALONE", "20"))
+leasing.LOST_S, line.ANSWER_S, line.NOTICE_S = 4.0, 3.0, 1.0
 leasing.LEASE = int(os.environ.get("LEASE", "20"))
 from mitigations.cli.app import run
 sys.exit(run(sys.argv[1:]))
@@ -103,22 +105,22 @@ class Site:
         )
         assert self.call("plan", "spread.yaml").wait(120) == 0
 
-    def owner(self, *more: str) -> subprocess.Popen[bytes]:
-        return self.call("run", "spread.lock", "--engine", "dbos", *more)
+    def owner(self, *more: str, **environ: str) -> subprocess.Popen[bytes]:
+        return self.call("run", "spread.lock", "--engine", "dbos", *more, **environ)
 
-    def worker(self, *more: str) -> subprocess.Popen[bytes]:
-        return self.call("worker", *more)
+    def worker(self, *more: str, **environ: str) -> subprocess.Popen[bytes]:
+        return self.call("worker", *more, **environ)
 
-    def call(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def call(self, *arguments: str, **environ: str) -> subprocess.Popen[bytes]:
         """The command in a process; what it says goes into a file that a test can search."""
-        environ = os.environ | {"MITIGATIONS_DATABASE_URL": self.url, "ENGINE_KEY": KEY}
+        usual = {"MITIGATIONS_DATABASE_URL": self.url, "ENGINE_KEY": KEY}
         with (self.folder / "said.txt").open("ab") as said:
             process = subprocess.Popen(
                 [sys.executable, "-c", DRIVER, *arguments],
                 cwd=self.folder,
                 stdout=said,
                 stderr=said,
-                env=environ,
+                env=os.environ | usual | environ,
             )
         self.started.append(process)
         return process

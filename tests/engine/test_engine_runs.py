@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from mitigations.compose.builds import build_id
-from runner.engine import Address, Board, Worker
+from runner.engine import Address, Board, Owner, Worker
 from tests.engine.engine_help import EACH_USD, Site, end, plain_run, provider
 from tests.engine.postgres import PASSWORD, QUOTED, Postgres
 
@@ -80,13 +80,14 @@ def test_another_version_is_refused_on_either_side(postgres: Postgres, site: Sit
     assert "far-host" in site.said
     assert build_id() in site.said
     board.leave("old")
-    board.open_run("theirs-1", build="0.0.1+deadbeef", lock="", scenarios="")
+    theirs = Owner("0.0.1+deadbeef", "far-host:/runs", "their-token")
+    board.open_run("theirs-1", theirs, lock="", scenarios="")
     with psycopg.connect(postgres.url) as connection:
         connection.execute(f"update mitigations.run {later} where run = 'theirs-1'")
     worker = site.worker()
     assert worker.wait(60) == 2, site.said
     assert "the owner of theirs runs version 0.0.1+deadbeef" in site.said
-    board.end_run("theirs-1")
+    board.end_run("theirs-1", theirs)
     board.close()
 
 
@@ -111,7 +112,7 @@ def test_a_server_that_is_not_there_is_named_without_its_password(
 def test_a_run_without_workers_waits_for_one_and_then_says_so(site: Site) -> None:
     """Nothing was played, so nothing may be called complete."""
     site.plan(models="simulated/lossy", repeats=1)
-    owner = site.owner("--workers-only")
+    owner = site.owner("--workers-only", ALONE="4")
     assert owner.wait(120) == 1, site.said
     assert "no worker has been there" in site.said
     assert not [line for line in site.lines() if line.get("kind") == "finished"]
