@@ -1,7 +1,7 @@
 """A lease as its owner sees it: some trials, the money set aside for them, and what came back."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,8 @@ class Given:
     watch: Callable[[Outcome], None]
     width: int | None = None
     max_wait_s: float | None = None
+    entries: Sequence[str] = ()
+    """The plan's providers that have an entry in the owner's `providers.yaml`."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -190,6 +190,7 @@ class Leases:
             "grant_usd": usd,
             "width": given.width,
             "max_wait_s": given.max_wait_s,
+            "entries": list(given.entries),
         }
         self._board.offer(lease.id, self._run)
         self._offers.put(lease.id, body)
@@ -270,7 +271,7 @@ class Leases:
         """A host that cannot play this study has given its lease back; the others go on."""
         if why != self._left:
             self._left = why
-            self._engine.say(why)
+            self._engine.say(why[0].upper() + why[1:])
             await self._given.landing.event("worker-left", why.splitlines()[0])
 
     def _forget(self, leases: list[str]) -> None:

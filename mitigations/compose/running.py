@@ -308,6 +308,9 @@ async def _play_on_engine(
         watch=around.watch,
         width=options.concurrency,
         max_wait_s=options.max_wait_s,
+        entries=sorted(
+            {spec.provider for spec in (*plan.models, *plan.judge.models)} & set(around.providers)
+        ),
     )
     address = around.engine.address
     means = Means(address=address, providers=around.providers, now=around.now)

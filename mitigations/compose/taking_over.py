@@ -87,4 +87,5 @@ def _left_behind(board: Board, run: str, place: str) -> list[Chunk]:
 
 
 def _may_write(held: Held, waited: float) -> bool:
-    return held.worker is not None and not (held.is_lost and waited > BELIEVE_S)
+    is_believed = held.is_lost and waited > BELIEVE_S
+    return held.is_open and held.worker is not None and not is_believed

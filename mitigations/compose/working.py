@@ -116,14 +116,21 @@ class Host:
     def __exit__(self, *_: object) -> None:
         for stop in list(self._stops):
             stop.because(Interrupted("this worker is stopping"))
-        if self._has_lost_server:
-            # What is in flight cannot be written down any more: nobody is waited for.
-            self._board.hurry()
-        self._takes.close(grace_s=0 if self._has_lost_server else GRACE_S)
+        try:
+            # Without a server what is in flight cannot be written down: nobody is waited for.
+            self._leave(0 if self._has_lost_server else GRACE_S)
+        except KeyboardInterrupt:
+            self._leave(0)
+
+    def _leave(self, grace_s: int) -> None:
+        last = threading.Timer(grace_s, self._board.close)
+        last.start()
+        self._takes.close(grace_s=grace_s)
+        last.cancel()
         self._ended.set()
-        self._board.hurry()
+        self._pulse.hurry()
         with suppress(EngineUnavailable):
-            self._board.leave(self.me.id)
+            self._pulse.leave(self.me.id)
         self._close()
 
     def _close(self) -> None:
@@ -211,6 +218,12 @@ class Host:
         plan = await asyncio.to_thread(self._plan, body["run"])
         means, reruns, doubted = self._means, body["reruns"], body["doubted_usd"]
         lines = Lines(wire=wire, reruns=reruns, now=means.now)
+        missing = sorted(set(body["entries"]) - set(means.providers))
+        if missing:
+            raise Unfit(
+                f"providers.yaml on {self.me.host} has no entry for {', '.join(missing)}; the "
+                "owner's has one\n  Write it there: without it the calls would go elsewhere."
+            )
         try:
             calls = Calls(
                 plan,

@@ -64,6 +64,7 @@ class Held:
 
     lease: str
     worker: str | None
+    is_open: bool
     is_lost: bool
 
 

@@ -1,10 +1,12 @@
 """The door to DBOS: a durable queue of leases. JSON is all that it stores, never a pickle."""
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
+from psycopg import ProgrammingError
 from sqlalchemy import Engine, create_engine, make_url
 
 from runner.engine.address import Address
@@ -28,7 +30,7 @@ class Offers:
         _quiet()
         self._build = build
         self._patience = Patience(address, limit_s=PATIENCE_S, say=say)
-        self._engine = _engine(address)
+        self._engine = _engine(_Door(address))
         self._client = self._keep(lambda: self._connect(address), limit_s=FIRST_PATIENCE_S)
 
     def _connect(self, address: Address) -> DBOSClient:
@@ -73,7 +75,8 @@ class Takes:
 
     def __init__(self, address: Address, *, build: str, worker: str, play: Play) -> None:
         _quiet()
-        self._engine = _engine(address)
+        self._door = _Door(address)
+        self._engine = _engine(self._door)
 
         def lease(body: dict[str, Any]) -> dict[str, Any]:
             return DBOS.run_step({"name": "play"}, play, body)
@@ -108,9 +111,15 @@ class Takes:
         Patience(address, limit_s=FIRST_PATIENCE_S).keep(launch, lost=lambda: None)
 
     def close(self, *, grace_s: int = 0) -> None:
-        """Take nothing more; wait for what is being played."""
-        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=grace_s)
-        self._engine.dispose()
+        """Take nothing more; wait for what is being played, but not for a server that is away."""
+        last = threading.Timer(grace_s + 1, self._door.close)
+        last.start()
+        try:
+            DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=grace_s)
+        finally:
+            last.cancel()
+            self._door.close()
+            self._engine.dispose()
 
 
 def _quiet() -> None:
@@ -118,11 +127,30 @@ def _quiet() -> None:
     logging.getLogger("dbos").setLevel(logging.CRITICAL)
 
 
-def _engine(address: Address) -> Engine:
+class _Door:
+    """Opens the engine's connections until it is closed.
+
+    The engine tries a lost connection again for ever; only an error that is none of the line's ends
+    its threads, and with them the process.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self._address, self._is_closed = address, False
+
+    def close(self) -> None:
+        self._is_closed = True
+
+    def __call__(self) -> Line:
+        if self._is_closed:
+            raise ProgrammingError("this process is leaving")
+        return Line.to(self._address, autocommit=False)
+
+
+def _engine(door: _Door) -> Engine:
     """Its connections are ours: they end when the server does not answer, and name no password."""
     return create_engine(
         "postgresql+psycopg://",
-        creator=lambda: Line.to(address, autocommit=False),
+        creator=door,
         pool_size=3,
         max_overflow=5,
         pool_timeout=30,

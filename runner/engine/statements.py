@@ -65,7 +65,7 @@ WITHDRAW = """
 update mitigations.lease set is_open = false where lease = %s and worker is null returning lease
 """
 LEASES = """
-select lease, l.worker,
+select lease, l.worker, l.is_open,
     l.worker is not null and (w.gone is not false or w.seen < now() - make_interval(secs => %s))
 from mitigations.lease l left join mitigations.worker w on w.worker = l.worker
 where l.run = %s

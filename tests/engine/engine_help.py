@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ dbos._serialization.pickle = None
 board.LOST_S, working.BEAT_S, leasing.UNCLAIMED_S = 4.0, 0.5, 4.0
 leasing.ALONE_S = float(os.environ.get("ALONE", "20"))
 leasing.LOST_S, line.ANSWER_S, line.NOTICE_S = 4.0, 3.0, 1.0
+working.GRACE_S = 8
 leasing.LEASE = int(os.environ.get("LEASE", "20"))
 from mitigations.cli.app import run
 sys.exit(run(sys.argv[1:]))
@@ -93,17 +95,32 @@ class Site:
     started: list[subprocess.Popen[bytes]]
 
     def plan(
-        self, *, models: str = "fake/m-1", repeats: int, budget: float = 100.0, port: int = 0
+        self,
+        *,
+        models: str = "fake/m-1",
+        repeats: int,
+        budget: float = 100.0,
+        port: int = 0,
+        more: str = "",
+        limits: str = "",
+        detour: int = 0,
     ) -> None:
         text = STUDY.format(models=models, repeats=repeats, budget=budget)
-        (self.folder / "spread.yaml").write_text(text)
+        (self.folder / "spread.yaml").write_text(text + more)
         each = f"input_per_mtok: {PRICE['input']}, output_per_mtok: {PRICE['output']}"
         price = f"{{{each}, source: test}}"
-        (self.folder / "providers.yaml").write_text(
-            f"providers:\n  fake: {{base_url: 'http://127.0.0.1:{port}/v1', key_env: ENGINE_KEY,"
-            f" price: {price}}}\n"
-        )
-        assert self.call("plan", "spread.yaml").wait(120) == 0
+        for name, at in (("providers.yaml", port), ("detour.yaml", detour or port)):
+            (self.folder / name).write_text(
+                f"providers:\n  fake: {{base_url: 'http://127.0.0.1:{at}/v1', "
+                f"key_env: ENGINE_KEY, price: {price}{limits}}}\n"
+            )
+        database = str(self.folder / "mitigations.duckdb")
+        study = str(self.folder / "spread.yaml")
+        assert run(["--db", database, "--quiet", "plan", study]) == 0
+
+    def behind(self, port: int) -> "Site":
+        """The same, with the server at another port: a proxy's."""
+        return replace(self, url=re.sub(r":\d+/trials", f":{port}/trials", self.url))
 
     def owner(self, *more: str, **environ: str) -> subprocess.Popen[bytes]:
         return self.call("run", "spread.lock", "--engine", "dbos", *more, **environ)
@@ -169,6 +186,21 @@ class Site:
         """Calls the run says may have been paid twice."""
         told = (line for line in self.lines() if line.get("kind") == "possibly-paid-twice")
         return sum(int(line["detail"]) for line in told)
+
+
+def check_ledger(site: Site, requests: int, trials: int) -> int:
+    """The journal accounts for every request that reached the provider; returns the repeats."""
+    site.check_whole(trials)
+    lines = site.lines()
+    asked = Counter(line["key"] for line in lines if line["t"] == "sent")
+    answered = Counter(line["key"] for line in lines if line["t"] == "reply")
+    assert set(answered.values()) == {1}, "an answer that was kept is never asked for again"
+    repeats = sum(asked.values()) - len(asked)
+    # A request may have been sent and never have left: at most what was written down was paid.
+    assert len(asked) <= requests <= sum(asked.values())
+    # Told at every start that finds a call unanswered: never fewer than were asked again.
+    assert repeats <= site.paid_twice()
+    return repeats
 
 
 def end(*processes: subprocess.Popen[bytes]) -> None:

@@ -6,27 +6,12 @@ from collections import Counter
 
 import pytest
 
-from tests.engine.engine_help import EACH_USD, Site, end, provider
+from tests.engine.engine_help import EACH_USD, Site, check_ledger, end, provider
 from tests.engine.postgres import Postgres
 
 PER_EPOCH = 28
 WIDTH = 8
 """Trials at once of each worker: what a kill can leave unanswered."""
-
-
-def check_ledger(site: Site, requests: int, trials: int) -> int:
-    """The journal accounts for every request that reached the provider; returns the repeats."""
-    site.check_whole(trials)
-    lines = site.lines()
-    asked = Counter(line["key"] for line in lines if line["t"] == "sent")
-    answered = Counter(line["key"] for line in lines if line["t"] == "reply")
-    assert set(answered.values()) == {1}, "an answer that was kept is never asked for again"
-    repeats = sum(asked.values()) - len(asked)
-    # A request may have been sent and never have left: at most what was written down was paid.
-    assert len(asked) <= requests <= sum(asked.values())
-    # Told at every start that finds a call unanswered: never fewer than were asked again.
-    assert repeats <= site.paid_twice()
-    return repeats
 
 
 def test_a_killed_worker_a_crashed_server_and_a_killed_owner(
