@@ -14,6 +14,8 @@ from enum import StrEnum
 from runner.throttle import Allowance, Breaker, Clock, Pace, Slots, TokenBucket, Told
 
 Sleep = Callable[[float], Awaitable[None]]
+REQUESTS_BURST_S, TOKENS_BURST_S = 1.0, 10.0
+"""So much of a rate may go out at once after a rest."""
 
 
 class Signal(StrEnum):
@@ -85,8 +87,8 @@ class Limiter:
         self.slots = Slots(limits.start_concurrency, limits.max_concurrency)
         self.pace = Pace(clock)
         self.breaker = Breaker(limits.breaker_after, limits.breaker_cool_s, clock)
-        self._requests = _bucket(limits.requests_per_minute, 1.0, clock)
-        self._tokens = _bucket(limits.tokens_per_minute, 10.0, clock)
+        self._requests = _bucket(limits.requests_per_minute, REQUESTS_BURST_S, clock)
+        self._tokens = _bucket(limits.tokens_per_minute, TOKENS_BURST_S, clock)
         self.told = {"requests": Told(clock), "tokens": Told(clock)}
         """What the provider says of its limits, by what it counts."""
         self._gate = asyncio.Lock()
@@ -102,12 +104,12 @@ class Limiter:
     def retune(self, limits: RateLimits) -> None:
         """From now on these limits hold; what was learnt from the provider stays."""
         self.slots.change_most(limits.max_concurrency)
-        for bucket, rate in (
-            (self._requests, limits.requests_per_minute),
-            (self._tokens, limits.tokens_per_minute),
+        for bucket, rate, burst_s in (
+            (self._requests, limits.requests_per_minute, REQUESTS_BURST_S),
+            (self._tokens, limits.tokens_per_minute, TOKENS_BURST_S),
         ):
             if bucket is not None and rate is not None:
-                bucket.change_rate(rate / 60)
+                bucket.change_rate(rate / 60, burst=max(1.0, rate / 60 * burst_s))
 
     async def admit(self, tokens: float, *, max_wait_s: float) -> Ticket:
         """Wait for leave to send a request of about `tokens` tokens; raises `WaitTooLong`."""

@@ -38,10 +38,13 @@ class TokenBucket:
         self._fill()
         self._level = min(max(self._level, least), most)
 
-    def change_rate(self, per_second: float) -> None:
-        """From now on it fills at this rate."""
+    def change_rate(self, per_second: float, *, burst: float | None = None) -> None:
+        """From now on it fills at this rate, and holds this much where that is given."""
         self._fill()
         self._rate = per_second
+        if burst is not None:
+            self._burst = burst
+            self._level = min(self._level, burst)
 
     def _fill(self) -> None:
         now = self._clock()

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 
 from mitigations.cli.app import run
 from mitigations.store import Store, read_journal
-from tests.fake_provider import FakeProvider, Seen, openai_body
+from tests.fake_provider import FakeProvider, Script, Seen, openai_body
 
 DRIVER = """
 import os, sys
@@ -39,7 +39,7 @@ sys.exit(run(sys.argv[1:]))
 STUDY = """\
 study: spread
 baseline: no-mitigation
-variants: [prohibition-short-v1]
+variants: [{variant}]
 scenarios: builtin/demo-v1
 models: [{models}]
 repeats: {repeats}
@@ -64,9 +64,14 @@ def answer(_: Seen, __: int) -> dict[str, Any]:
 
 
 @contextmanager
-def provider(latency_s: float) -> Iterator[FakeProvider]:
+def provider(
+    latency_s: float,
+    *,
+    script: Script = answer,
+    arrived: Callable[[Seen, int], None] | None = None,
+) -> Iterator[FakeProvider]:
     """The provider, on a thread of its own."""
-    fake = FakeProvider(script=answer, latency_s=latency_s)
+    fake = FakeProvider(script=script, latency_s=latency_s, arrived=arrived)
     loop = asyncio.new_event_loop()
     up, down = threading.Event(), asyncio.Event()
 
@@ -104,8 +109,9 @@ class Site:
         more: str = "",
         limits: str = "",
         detour: int = 0,
+        variant: str = "prohibition-short-v1",
     ) -> None:
-        text = STUDY.format(models=models, repeats=repeats, budget=budget)
+        text = STUDY.format(models=models, repeats=repeats, budget=budget, variant=variant)
         (self.folder / "spread.yaml").write_text(text + more)
         each = f"input_per_mtok: {PRICE['input']}, output_per_mtok: {PRICE['output']}"
         price = f"{{{each}, source: test}}"

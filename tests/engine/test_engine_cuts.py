@@ -94,7 +94,7 @@ def test_a_server_that_says_nothing_is_not_waited_for(
         board.prepare()
         wire.cut(Cut.SILENT)
         since = time.monotonic()
-        with pytest.raises(MitigationsError, match="no answer for|timeout expired"):
+        with pytest.raises(MitigationsError, match=r"no answer for|timeout expired"):
             board.workers()
         assert time.monotonic() - since < 10
         assert "Waiting for it, up to 2 s" in said[0]
