@@ -21,7 +21,7 @@ from mitigations.store import Store, read_journal
 from tests.fake_provider import FakeProvider, Script, Seen, openai_body
 
 DRIVER = """
-import os, sys
+import os, sys, time
 import dbos._serialization
 from mitigations.compose import leasing, working
 from runner.engine import board, line
@@ -31,6 +31,8 @@ leasing.ALONE_S = float(os.environ.get("ALONE", "20"))
 leasing.LOST_S, line.ANSWER_S, line.NOTICE_S = 4.0, 3.0, 1.0
 working.GRACE_S = 8
 leasing.LEASE = int(os.environ.get("LEASE", "20"))
+real, ahead = time.time, float(os.environ.get("TIME_OFFSET", "0"))
+time.time = lambda: real() + ahead
 from mitigations.cli.app import run
 sys.exit(run(sys.argv[1:]))
 """
