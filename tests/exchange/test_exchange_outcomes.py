@@ -122,3 +122,40 @@ def test_a_run_without_outcomes_and_a_wrong_name_are_refused(run, tmp_path):
     with pytest.raises(InvalidFile):
         export_outcomes(store, plan, plan.run_id, tmp_path / "x.txt")
     assert not list(tmp_path.iterdir())
+
+
+def test_others_read_the_folder_in_place_and_as_objects(run, tmp_path):
+    """DuckDB, polars and Arrow on disk; DuckDB on objects under a URL, through fsspec."""
+    import duckdb
+    import fsspec
+    import polars as pl
+    from pyarrow import compute, dataset
+
+    plan, store = run
+    path = export_parquet(store, plan, plan.run_id, tmp_path / "shared")
+    cells = store.cells(plan.run_id)
+    scored = sum(cell.counts.scored for cell in cells)
+    coercive = sum(cell.counts.coercive for cell in cells)
+    count = (
+        "select study, count(coercive), sum(coercive::int) from read_parquet('{}') "
+        "where not twin group by 1"
+    )
+    files = str(tmp_path / "shared" / "*" / "*" / "*.parquet")
+    assert duckdb.sql(count.format(files)).fetchall() == [("small", scored, coercive)]
+    rows = pl.scan_parquet(tmp_path / "shared", hive_partitioning=True).filter(
+        (pl.col("study") == "small") & ~pl.col("twin")
+    )
+    found = rows.select(pl.col("coercive").count(), pl.col("coercive").sum().alias("c"))
+    assert found.collect().rows() == [(scored, coercive)]
+    whole = dataset.dataset(tmp_path / "shared", partitioning="hive").to_table()
+    assert set(whole["study"].to_pylist()) == {"small"}
+    assert compute.sum(whole["coercive"]).as_py() == coercive
+    objects = fsspec.filesystem("memory")
+    objects.pipe(f"/bucket/study=small/date=2026-11-24/{path.name}", path.read_bytes())
+    try:
+        with duckdb.connect() as connection:
+            connection.register_filesystem(objects)
+            where = "memory://bucket/*/*/*.parquet"
+            assert connection.sql(count.format(where)).fetchall() == [("small", scored, coercive)]
+    finally:
+        objects.rm("/bucket", recursive=True)
