@@ -39,11 +39,13 @@ class Store(Reads):
         self.tallies: dict[str, Tally] = {}
         """Run to what this process has landed of it; a seal starts from it."""
         self.is_alone = False
-        """True where nobody else in this process reads while a run writes: see `trim`."""
+        """True where whoever else in this process reads does so by a fork: see `trim`."""
         self.seen_at: str | None = None
         """Where it is a picture of a moment: when; files beside it may tell of later ones."""
         self._gate = threading.RLock()
         """Held while rows land; one for all connections of this process to the file."""
+        self._others: set[object] = set()
+        """Forks and snapshots that are open, of all of them together."""
 
     @classmethod
     def open(cls, path: Path, *, create: bool = True) -> Self:
@@ -57,23 +59,31 @@ class Store(Reads):
 
     def fork(self) -> Self:
         """A second connection to the same open file, for another thread; close it by itself."""
-        made = type(self)(self._db.cursor(), self.path)
-        made._gate = self._gate  # noqa: SLF001 - of the same class
+        with self._gate:
+            made = type(self)(self._db.cursor(), self.path)
+            made._gate, made._others = self._gate, self._others  # noqa: SLF001 - of the same class
+            made.is_alone = self.is_alone
+            self._others.add(made)
         return made
 
     def snapshot(self, *, slots: int = 3, fresh: bool = False) -> Snapshot:
         """Connections that see the file as it is now, whatever lands later, and change nothing."""
         with self._gate:
-            return Snapshot([self._db.cursor() for _ in range(slots)], fresh=fresh)
+            connections = [self._db.cursor() for _ in range(slots)]
+            made = Snapshot(connections, fresh=fresh, closed=self._others.discard)
+            self._others.add(made)
+        return made
 
     def shut_in(self) -> None:
         """Forbid this process every other file and any change of that: for one that serves."""
         self._db.execute("set enable_external_access = false")
+        self._db.execute("set allowed_configs = ['memory_limit']")  # for `trim`
         self._db.execute("set lock_configuration = true")
 
     def close(self) -> None:
         """Give the file back; a second call does nothing."""
         self._db.close()
+        self._others.discard(self)
 
     def __enter__(self) -> Self:
         return self
@@ -201,9 +211,12 @@ class Store(Reads):
         """
         if not self.is_alone:
             return
-        with suppress(duckdb.Error):
-            self._db.execute("set memory_limit = '24MB'")
-        self._db.execute("reset memory_limit")
+        with self._gate:
+            if self._others - {self}:
+                return  # the next time, then: a query under way would run out of memory
+            with suppress(duckdb.Error):
+                self._db.execute("set memory_limit = '24MB'")
+            self._db.execute("reset memory_limit")
 
     def _add_to_cells(self, run: str, deltas: Mapping[CellKey, Mapping[str, int]]) -> None:
         self._db.execute(

@@ -5,7 +5,7 @@ would give it: every query of one command answered from one state, whatever land
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
@@ -36,7 +36,14 @@ class Snapshot:
     `fresh`: every query sees the state of its own moment instead, for who waits on other people.
     """
 
-    def __init__(self, connections: Sequence[duckdb.DuckDBPyConnection], *, fresh: bool) -> None:
+    def __init__(
+        self,
+        connections: Sequence[duckdb.DuckDBPyConnection],
+        *,
+        fresh: bool,
+        closed: "Callable[[Snapshot], None]",
+    ) -> None:
+        self._closed = closed
         self._slots = tuple(_Slot(connection, fresh=fresh) for connection in connections)
 
     @property
@@ -67,6 +74,7 @@ class Snapshot:
         """End the transactions."""
         for slot in self._slots:
             slot.close()
+        self._closed(self)
 
 
 class _Slot:

@@ -123,6 +123,8 @@ def make_services(
 ) -> Services:
     """The services of the workspace a database stands in."""
     root = db.parent.resolve()
+    # Pages, reports and commands read by forks and snapshots, so a run can give memory back.
+    store.is_alone = True
     jobs = Jobs(store, db.parent / "runs", now=now, engine=engine)
     memo = Memo()
     made = Services(

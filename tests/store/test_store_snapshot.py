@@ -81,6 +81,35 @@ def test_rows_come_in_pages_and_queries_do_not_disturb_each_other(tmp_path: Path
         snapshot.close()
 
 
+def test_memory_is_given_back_only_while_nobody_else_reads(tmp_path: Path) -> None:
+    """A limit that is set for a moment would fail a query under way; a served store can set it."""
+    with filled(tmp_path / "x.duckdb") as store:
+        store.is_alone = True
+        store.shut_in()
+        limits: list[str] = []
+        with store.fork() as run:
+            run.trim()
+            other, snapshot = store.fork(), store.snapshot()
+            for reader in (other, snapshot):
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(run, "_db", Said(limits))
+                    run.trim()
+                assert limits == []
+                reader.close()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(run, "_db", Said(limits))
+                run.trim()
+            assert limits == ["set memory_limit = '24MB'", "reset memory_limit"]
+            assert run.query("label_lines", "r")
+
+
+class Said:
+    """A connection that only notes what it is told."""
+
+    def __init__(self, told: list[str]) -> None:
+        self.execute = told.append
+
+
 @pytest.mark.parametrize(
     "query",
     [
