@@ -104,8 +104,9 @@ class Sealer:
         if self._base is not None:
             now = self._base.join(self._store.tallies[run])
         else:
-            outcomes, digest = self._store.query("digest", run)[0]
-            _, numbers = self._store.query("digest_numbers", run)[0]
+            with self._store.frugal():
+                outcomes, digest = self._store.query("digest", run)[0]
+                _, numbers = self._store.query("digest_numbers", run)[0]
             now = Tally(outcomes, int(digest), int(numbers))
         size = self._journal.stat().st_size if self._journal.exists() else 0
         last = self._last[-1] if self._last else None

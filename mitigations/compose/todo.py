@@ -44,7 +44,8 @@ def repeated(
 
 def left(plan: Plan, store: Store, found: Recovered) -> Todo:
     """Every trial without an outcome, in the plan's order."""
-    done = Done(plan.trial_count, store.done(plan.run_id))
+    with store.frugal():
+        done = Done(plan.trial_count, store.done(plan.run_id))
     return Todo(
         trials=lambda epochs: order(plan, done=done, epochs=epochs),
         total=plan.trial_count,

@@ -218,6 +218,23 @@ class Store(Reads):
                 self._db.execute("set memory_limit = '24MB'")
             self._db.execute("reset memory_limit")
 
+    @contextmanager
+    def frugal(self) -> Iterator[None]:
+        """Read a whole column or table without keeping its pages, where no query could miss them.
+
+        For scans alone: a sort or a large join may not fit.
+        """
+        if not self.is_alone:
+            yield
+            return
+        self.trim()
+        with suppress(duckdb.Error):
+            self._db.execute("set memory_limit = '32MB'")
+        try:
+            yield
+        finally:
+            self._db.execute("reset memory_limit")
+
     def _add_to_cells(self, run: str, deltas: Mapping[CellKey, Mapping[str, int]]) -> None:
         self._db.execute(
             "create or replace temp table delta as select * exclude (run) from cell limit 0"

@@ -109,9 +109,11 @@ def resume(folder: Path, plan: Plan) -> None:
         if isinstance(event, Outcome) and not found:
             found["seconds"] = time.perf_counter() - begun
             found["cpu"] = time.process_time() - used
+            found["peak"] = resident("VmHWM")
             raise Interrupted("measured")
 
     with Store.open(folder / "mitigations.duckdb") as store:
+        store.is_alone = True  # as `mitigations run` has it
         around = running.Surroundings(
             store=store,
             runs=folder / "runs",
@@ -122,9 +124,9 @@ def resume(folder: Path, plan: Plan) -> None:
         with contextlib.suppress(Interrupted):
             asyncio.run(running.run_plan(plan, around, running.Options()))
         done = store.trials_done(plan.run_id)
-    peak = resident("VmHWM")
     print(
-        f"{found['seconds']:8.2f} {found['cpu']:8.2f} {before:10.0f} {peak:10.0f} {done:10,}",
+        f"{found['seconds']:8.2f} {found['cpu']:8.2f} {before:10.0f} {found['peak']:10.0f}"
+        f" {resident('VmHWM'):10.0f} {done:10,}",
         flush=True,
     )
 
@@ -149,7 +151,7 @@ def main() -> None:
             f"{plan.trial_count:,} trials planned, {options.done:,} done; database {size:.0f} MiB"
         )
         print(f"filled in {time.perf_counter() - begun:.0f} s")
-        print("            seconds    CPU s  MiB before  MiB peak       done")
+        print("            seconds    CPU s MiB before       peak when sealed       done")
         again = [sys.executable, __file__, "--trials", str(options.trials), "--resume", str(folder)]
         for name in ("killed", "stopped"):
             print(f"{name:10}", end="", flush=True)
