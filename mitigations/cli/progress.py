@@ -9,7 +9,7 @@ from typing import Any, Self
 import typer
 
 from mitigations.cli.session import Session
-from mitigations.compose.planning.estimate_words import duration
+from mitigations.compose.planning.durations import duration
 from mitigations.compose.running import Started
 from mitigations.model import Outcome, OutcomeStatus
 from runner.batch_nouns import BatchNote

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mitigations.compose import sealing
-from mitigations.compose.awareness import probe_run
 from mitigations.compose.judging.records import recorded
 from mitigations.compose.kept import LOCK, open_kept, plan_of
+from mitigations.compose.probing import probe_run
 from mitigations.compose.running import JOURNAL
 from mitigations.errors import InvalidFile, MitigationsError
 from mitigations.store import LABELS, Store, fill_labels, label_lines, recover

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mitigations.compose.awareness import probe_run
 from mitigations.compose.batching import Batching, by_batch, check_batches, parts
 from mitigations.compose.calls import Calls
 from mitigations.compose.kept import keep_plan
 from mitigations.compose.playing import player_of
+from mitigations.compose.probing import probe_run
 from mitigations.compose.sealing import Sealer
 from mitigations.compose.todo import Todo, again, left
 from mitigations.compose.widths import default_concurrency

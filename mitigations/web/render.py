@@ -14,7 +14,7 @@ from markupsafe import Markup
 import reports
 import variants
 from mitigations import __version__
-from mitigations.compose.planning.estimate_words import duration
+from mitigations.compose.planning.durations import duration
 from mitigations.web.services import services_of
 
 NAV = (

@@ -57,3 +57,9 @@ def test_offline_commands_import_no_provider(workspace: Path) -> None:
         ("report", "-o", "r.md"),
     ):
         assert not imported(workspace, *arguments) & HEAVY, arguments
+
+
+def test_a_run_of_a_fixed_design_imports_no_statistics(workspace: Path) -> None:
+    """They are half of a small process's memory, and nothing is looked at before the report."""
+    imported(workspace, "plan", "studies/first.yaml")
+    assert "scipy" not in imported(workspace, "run", "studies/first.lock")

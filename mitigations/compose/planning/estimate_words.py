@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from mitigations.compose.planning.durations import duration
 from mitigations.compose.planning.estimating import ASSUMED_TAU, Estimate
 from mitigations.model import Plan
 
@@ -96,16 +97,6 @@ def _stopping(plan: Plan, found: Estimate) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `3 min 20 s`, `2 h 5 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def as_json(plan: Plan, found: Estimate, *, lock: str) -> dict[str, Any]:
