@@ -209,12 +209,20 @@ def test_every_page_is_on_the_tour() -> None:
     assert set(tour.PLACES) == set(tour.page_routes("GET"))
 
 
+UNSEEN = """() => [...document.querySelectorAll("main .scroll table")]
+  .filter((one) => !one.closest("details:not([open]), .narrow, .wide")
+    && one.getClientRects().length === 0)
+  .map((one) => one.innerText)"""
+"""Tables that a width hides although nothing else tells what they hold."""
+
+
 def read_by_everybody(browser: Browser, url: str, path: str, widths: Sequence[int]) -> None:
     """axe-core finds nothing serious, no page scrolls sideways, and the console is silent."""
     for width in widths:
         for scheme in SCHEMES:
             with browser.visit(f"{url}{path}", width=width, scheme=scheme) as visit:
                 assert not visit.overflows(), (path, width)
+                assert visit.page.evaluate(UNSEEN) == [], (path, width)
                 assert visit.violations() == [], (path, width, scheme)
                 assert [one for one in visit.console if "Failed to load" not in one] == [], path
 
@@ -229,7 +237,7 @@ def test_pages_can_be_read_by_everybody(browser: Browser, full: tuple[tour.Fille
     """The forms that people work in, narrow: label, edit, watch."""
     filled, url = full
     run = filled.runs[1]
-    for path in (f"/label/{run}?by=Ben", "/variants/my-draft-v1/edit", f"/runs/{run}"):
+    for path in (f"/label/{run}?by=Ben", "/variants/my-draft-v1/edit", f"/runs/{run}", "/health"):
         read_by_everybody(browser, url, path, (320,))
 
 
