@@ -1,6 +1,5 @@
 """`mitigations calibrate`: does the service err as often as it says, and can a judge be moved?"""
 
-import asyncio
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,6 +71,8 @@ class _Ask:
 
 
 def _check_judges(here: Session, ask: _Ask, out: Path) -> None:
+    import asyncio  # noqa: PLC0415 - start-up stays light
+
     from mitigations.compose import planning  # noqa: PLC0415 - start-up stays light
     from mitigations.compose.judging import check as judge_check  # noqa: PLC0415
     from mitigations.compose.judging import check_words, records  # noqa: PLC0415

@@ -1,6 +1,5 @@
 """`mitigations demo`: the whole loop without a key, ending with the verdict and the report."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +21,8 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the plan.")] = 20260101,
 ) -> None:
     """Run the whole loop on the embedded model (about four minutes) and write its report."""
+    import asyncio  # noqa: PLC0415 - start-up stays light
+
     from mitigations.cli.progress import Progress  # noqa: PLC0415 - start-up stays light
     from mitigations.compose import demonstrating  # noqa: PLC0415
 

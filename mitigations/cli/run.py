@@ -1,6 +1,5 @@
 """`mitigations run STUDY.lock`: run, or resume with the same command."""
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +46,8 @@ def run(  # noqa: PLR0913 - one argument per flag of the command
     ] = False,
 ) -> None:
     """Run a locked study, or go on where it stopped: the same command again."""
+    import asyncio  # noqa: PLC0415 - start-up stays light
+
     from mitigations.cli.progress import Progress  # noqa: PLC0415 - start-up stays light
     from mitigations.compose import kept, planning, running  # noqa: PLC0415
     from mitigations.compose.service import service_of  # noqa: PLC0415
