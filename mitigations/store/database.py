@@ -222,18 +222,19 @@ class Store(Reads):
     def frugal(self) -> Iterator[None]:
         """Read a whole column or table without keeping its pages, where no query could miss them.
 
-        For scans alone: a sort or a large join may not fit.
+        For scans alone: a sort or a large join may not fit. Who wants a connection meanwhile waits.
         """
-        if not self.is_alone:
-            yield
-            return
-        self.trim()
-        with suppress(duckdb.Error):
-            self._db.execute("set memory_limit = '32MB'")
-        try:
-            yield
-        finally:
-            self._db.execute("reset memory_limit")
+        with self._gate:
+            if not self.is_alone or self._others - {self}:
+                yield
+                return
+            self.trim()
+            with suppress(duckdb.Error):
+                self._db.execute("set memory_limit = '32MB'")
+            try:
+                yield
+            finally:
+                self._db.execute("reset memory_limit")
 
     def _add_to_cells(self, run: str, deltas: Mapping[CellKey, Mapping[str, int]]) -> None:
         self._db.execute(

@@ -242,3 +242,24 @@ def test_a_database_made_by_the_first_version_gains_what_came_later(tmp_path: Pa
             assert store.mark("run-1").bytes == 0
             store.append([make_outcome(coercive=True)], twins=frozenset())
             assert [outcome.rerun for outcome in store.outcomes("run-1")][:1] == [0]
+
+
+def test_a_frugal_scan_limits_nobody_else_and_gives_the_limit_back(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "m.duckdb") as store:
+        usual = limit_of(store)
+        with store.frugal():
+            assert limit_of(store) == usual, "other programs of this process may read"
+        store.is_alone = True
+        with store.frugal():
+            assert limit_of(store) != usual
+        assert limit_of(store) == usual
+        with store.fork(), store.frugal():
+            assert limit_of(store) == usual, "a query of the fork would run out of memory"
+        with pytest.raises(ValueError, match="broke"), store.frugal():
+            raise ValueError("broke")
+        assert limit_of(store) == usual
+
+
+def limit_of(store: Store) -> str:
+    (row,) = store._db.execute("select current_setting('memory_limit')").fetchall()
+    return str(row[0])
