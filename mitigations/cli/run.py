@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mitigations.cli.session import Session, engine_of, now, session
+from mitigations.cli.session import Session, engine_of, moment, now, session
 
 if TYPE_CHECKING:
     from mitigations.compose.running import Options
@@ -49,7 +49,7 @@ def run(  # noqa: PLR0913 - one argument per flag of the command
     import asyncio  # noqa: PLC0415 - start-up stays light
 
     from mitigations.cli.progress import Progress  # noqa: PLC0415 - start-up stays light
-    from mitigations.compose import kept, planning, running  # noqa: PLC0415
+    from mitigations.compose import kept, planning, run_told, running  # noqa: PLC0415
     from mitigations.compose.service import service_of  # noqa: PLC0415
     from mitigations.errors import MitigationsError, OverBudget  # noqa: PLC0415
     from mitigations.providers import read_providers  # noqa: PLC0415
@@ -97,7 +97,8 @@ def run(  # noqa: PLR0913 - one argument per flag of the command
                     note=progress.batch,
                     engine=hosts,
                 )
-                asyncio.run(running.run_plan(plan, around, options))
+                with run_told.told(here.db, store, plan, now=moment, say=here.say):
+                    asyncio.run(running.run_plan(plan, around, options))
                 ended = running.ended_by_rule(plan, store)
     except OverBudget as exc:
         spent = str(exc).splitlines()[0]

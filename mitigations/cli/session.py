@@ -91,4 +91,9 @@ def default_db() -> Path:
 
 def now() -> str:
     """The current time in UTC, ISO 8601 to the second."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment() -> datetime:
+    """The same as a moment."""
+    return datetime.now(UTC).replace(microsecond=0)
