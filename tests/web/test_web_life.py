@@ -127,11 +127,15 @@ def build_and_lock(page: Page, url: str) -> None:
 
 def watch_stop_and_resume(office: Office, page: Page, *, scripts: bool) -> str:
     """Slowed down to be watched: how fast, how long, what it costs; then to its end."""
-    with paced_at(15.0):
+    with paced_at(8.0):
         press(page, "Start the run")
         for words in ("Time left", "Rate", "Spent", "lost replies differ by arm"):
             says(page, words)
         assert page.get_by_label("Trials landed").count() == 1
+        if scripts:
+            # Nothing is reloaded: the page opened before a trial had landed.
+            says(page, "trials per second")
+            says(page, "replies were lost so far")
         press(page, "Stop")
         run = page.url.rpartition("/")[2]
         tour.ended(office.services.jobs.get(run))
