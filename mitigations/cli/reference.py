@@ -16,7 +16,15 @@ import types
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import typer.main
 from pydantic import BaseModel
@@ -32,6 +40,8 @@ from mitigations.model import FACTORS, Plan, Settings
 from mitigations.providers import ProvidersFile
 from mitigations.scenarios import schema
 from mitigations.study.read import StudyFile
+from mitigations.web import pages as web_pages
+from mitigations.web.permission import Needs
 from variants.read import FrontMatter
 
 SCHEMAS = Path(__file__).parents[2] / "reports" / "schemas"
@@ -43,6 +53,7 @@ def pages() -> dict[str, str]:
     return {
         "reference-commands.md": commands_page(),
         "reference-files.md": files_page(),
+        "reference-pages.md": web_page(),
         "reference-verdicts.md": verdict_page(HEAD),
     }
 
@@ -61,6 +72,32 @@ def commands_page() -> str:
     parts.append("0: done, and where something was asked, the answer is yes.\n")
     parts.append(_table(("code", "error", "means"), _codes()))
     return "\n".join(parts)
+
+
+def web_page() -> str:
+    """Every page of the service with the role it needs, from its routes."""
+    parts = ["# Reference: pages of the service\n", HEAD]
+    parts.append(
+        "`mitigations serve` shows them ([serving](serving.md)); each role includes `read`. "
+        "`/openapi.json` describes the JSON API.\n"
+    )
+    routes: Iterator[Any] = (one for router in web_pages.routers() for one in router.routes)
+    rows = [
+        (f"`{route.path}`", method, _role(route.endpoint), _first(route.endpoint))
+        for route in routes
+        for method in sorted(route.methods)
+    ]
+    parts.append(_table(("page", "method", "role", "does"), rows))
+    return "\n".join(parts)
+
+
+def _role(endpoint: Any) -> str:
+    """The role that a route asks for; `-` where it asks for none."""
+    for hint in get_type_hints(endpoint, include_extras=True).values():
+        for given in get_args(hint)[1:]:
+            if isinstance(getattr(given, "dependency", None), Needs):
+                return f"`{given.dependency.role}`"
+    return "-"
 
 
 def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:

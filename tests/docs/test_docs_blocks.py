@@ -13,6 +13,7 @@ import yaml
 
 from mitigations.cli.app import _globals_first, app
 from mitigations.compose.exchange.mapping import MappingFile
+from mitigations.compose.workspace import WorkspaceFile
 from mitigations.files import parse_yaml, validate
 from mitigations.providers import ProvidersFile
 from mitigations.study import parse_study
@@ -163,6 +164,8 @@ def read_yaml(text: str) -> None:
     keys = set(yaml.safe_load(text))
     if "providers" in keys:
         validate(ProvidersFile, doc, what="a providers file")
+    elif "approval" in keys:
+        validate(WorkspaceFile, doc, what="a workspace file")
     elif "score" in keys:
         validate(MappingFile, doc, what="a mapping")
     elif "study" in keys:
