@@ -83,7 +83,7 @@ class Host:
         self._ended = threading.Event()
         self.failure: MitigationsError | None = None
         self._threads: list[threading.Thread] = []
-        self._has_lost_server = False
+        self._has_lost_server = self._is_leaving = False
         self.leases = 0
         """Leases played so far."""
 
@@ -114,6 +114,7 @@ class Host:
         )
 
     def __exit__(self, *_: object) -> None:
+        self._is_leaving = True
         for stop in list(self._stops):
             stop.because(Interrupted("this worker is stopping"))
         try:
@@ -160,8 +161,9 @@ class Host:
                 return
 
     def _fail(self, exc: MitigationsError) -> None:
-        self.failure = self.failure or exc
-        self._ended.set()
+        if not self._is_leaving:
+            self.failure = self.failure or exc
+            self._ended.set()
 
     def _share(self) -> None:
         alive = sum(worker.build == self.me.build for worker in self._pulse.workers())
@@ -209,7 +211,11 @@ class Host:
         try:
             beyond = {"overrun_usd": budget.overrun_usd, "host": self.me.host}
             await wire.append({"t": "end", **end, **beyond})
-        except MitigationsError:
+        except LeaseLost:
+            return {"played": False}
+        except MitigationsError as exc:
+            # That it ended cannot be said: the owner learns it from this worker's leaving.
+            self._fail(exc)
             return {"played": False}
         return {"played": True, "why": end["why"]}
 

@@ -31,6 +31,8 @@ leasing.ALONE_S = float(os.environ.get("ALONE", "20"))
 leasing.LOST_S, line.ANSWER_S, line.NOTICE_S = 4.0, 3.0, 1.0
 working.GRACE_S = 8
 leasing.LEASE = int(os.environ.get("LEASE", "20"))
+if "PATIENCE" in os.environ:
+    board.Board.__init__.__kwdefaults__["patience_s"] = float(os.environ["PATIENCE"])
 real, ahead = time.time, float(os.environ.get("TIME_OFFSET", "0"))
 time.time = lambda: real() + ahead
 from mitigations.cli.app import run

@@ -9,7 +9,7 @@ import pytest
 
 from mitigations.errors import MitigationsError
 from runner.engine import Address, Board, EngineUnavailable, OtherOwner, Owner
-from tests.engine.engine_help import Site, answer, end, provider
+from tests.engine.engine_help import Site, answer, check_ledger, end, provider
 from tests.engine.postgres import PASSWORD, QUOTED, Postgres
 from tests.fake_provider import Seen, openai_body
 
@@ -124,6 +124,37 @@ def test_a_copied_workspace_is_refused_while_its_owner_lives(site: Site) -> None
         end(worker)
         assert fake.count == 4 * PER_EPOCH
     site.check_whole(4 * PER_EPOCH)
+
+
+FULL = """
+create function mitigations.full_disk() returns trigger language plpgsql as
+$$ begin raise exception 'could not extend file: No space left on device' using errcode = '53100';
+end $$;
+create trigger full_disk before insert on mitigations.line
+for each row execute function mitigations.full_disk();
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_whose_lines_find_no_room_leaves_and_says_so(
+    postgres: Postgres, site: Site
+) -> None:
+    """Its heart may still beat: the owner must not wait for a lease that nobody plays."""
+    with provider(0.3) as fake:
+        site.plan(repeats=4, port=fake.port)
+        worker = site.worker("--concurrency", "4", PATIENCE="3")
+        owner = site.owner("--workers-only", ALONE="60")
+        site.await_outcomes(10)
+        with psycopg.connect(postgres.url, autocommit=True) as connection:
+            connection.execute(FULL)
+            assert worker.wait(60) == 1, site.said
+            assert owner.poll() is None, site.said
+            connection.execute("drop function mitigations.full_disk cascade")
+        again = site.worker("--concurrency", "4")
+        assert owner.wait(90) == 0, site.said
+        end(again)
+        check_ledger(site, fake.count, 4 * PER_EPOCH)
+    assert "No space left on device" in site.said
 
 
 AWKWARD = "I wait.\x00\ud800 \u202e\U0001f600 '; drop table mitigations.line; --"
