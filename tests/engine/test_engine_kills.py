@@ -48,7 +48,9 @@ def test_twenty_kills_and_five_crashes_of_the_server(postgres: Postgres, site: S
         workers = [site.worker("--concurrency", str(WIDTH)) for _ in range(2)]
         owner = site.owner("--workers-only", "--budget", str(budget))
         for blow in blows:
-            time.sleep(rng.uniform(1.0, 5.0))
+            # Work is under way again, however slow the machine is: a blow before it meets nothing.
+            site.await_outcomes(site.outcomes() + 30, timeout=300)
+            time.sleep(rng.uniform(0.0, 2.0))
             assert owner.poll() is None, site.said
             if blow == "worker":
                 victim = rng.randrange(len(workers))
@@ -65,6 +67,6 @@ def test_twenty_kills_and_five_crashes_of_the_server(postgres: Postgres, site: S
         repeats = check_ledger(site, fake.count, trials)
         assert fake.count * EACH_USD <= budget
     assert told == {"worker": 13, "owner": 7, "server": 5}
-    assert repeats <= told["worker"] * WIDTH
+    assert 0 < repeats <= told["worker"] * WIDTH
     told_twice = site.paid_twice()
     print(f"{trials} trials, {repeats} asked again, {told_twice} reported")  # noqa: T201
