@@ -95,7 +95,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def plain(text: str) -> str:
-    """Without what differs from one second to the next: dates and the hashes that hold them."""
+    """Without what differs from one second to the next: dates, hashes that hold them, the pace."""
+    text = re.sub(r"(?m)^\d+/\d+ trials  .*\n", "", text)
     text = re.sub(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", "<time>", text)
     return re.sub(r"\b[0-9a-f]{8,64}\b", "<hash>", text)
 
