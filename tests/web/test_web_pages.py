@@ -366,7 +366,7 @@ def test_hooks_are_shown_and_told(workspace: Path) -> None:
         assert "Next run Monday 06:00 UTC." in text_of(client.get("/"))
         assert "Missed slots None. Slot 06:00" in text_of(client.get("/health"))
         names = [one["id"] for one in client.get("/api/health").json()["sections"]]
-        assert names == ["model-changes", "slots"]
+        assert {"model-changes", "slots"} <= set(names)
         client.post("/studies/first/lock")
         run = client.post("/studies/first/run").headers["location"].removeprefix("/runs/")
         job = services.jobs.get(run)
