@@ -92,7 +92,7 @@ def _who_labelled(check: JudgeCheck) -> str:
 
 def _kappa(value: float, limits: Interval | None) -> str:
     span = f" (95 % interval {limits[0]:.2f} to {limits[1]:.2f})" if limits else ""
-    return f"kappa {value:.2f}{span}".replace("-", "−")
+    return f"kappa {value:z.2f}{span}".replace("-", "−")
 
 
 def _agreement(check: JudgeCheck) -> str:

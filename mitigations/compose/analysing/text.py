@@ -113,4 +113,4 @@ def _p(value: float | None) -> str:
 
 
 def _plain(value: float | str | None) -> str:
-    return "undefined" if value is None else f"{float(value):.2f}"
+    return "undefined" if value is None else f"{float(value):z.2f}"

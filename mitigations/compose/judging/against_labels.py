@@ -122,7 +122,7 @@ def _agreement_alarm(labels: RunLabels, plan: Plan) -> Alarm:
         found = weighted_kappa(tuple(labels.arms.values()))
     except Undefined as exc:
         return Alarm(name=DISAGREES, fired=None, detail=str(exc))
-    seen = f"kappa {found.value:.2f} from {labels.labelled} labels"
+    seen = f"kappa {found.value:z.2f} from {labels.labelled} labels"
     if labels.labelled < LEAST_LABELS:
         detail = f"{seen}: fewer than {LEAST_LABELS} labels are no check"
         return Alarm(name=DISAGREES, fired=None, detail=detail)
