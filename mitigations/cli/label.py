@@ -143,7 +143,7 @@ def _status(here: Session, desk: "Desk") -> None:
         shown = (
             f"no kappa: {found.reason}"
             if found.kappa is None or found.ci95 is None
-            else f"kappa {found.kappa:z.2f} ({found.ci95[0]:.2f} to {found.ci95[1]:.2f})"
+            else f"kappa {found.kappa:z.2f} ({found.ci95[0]:z.2f} to {found.ci95[1]:z.2f})"
         )
         here.say(
             f"{found.one} and {found.two} agree on {found.same} of {found.both} replies; {shown}."

@@ -68,7 +68,7 @@ def find_owner(db: Path) -> Owner | None:
     if found.st_uid != os.getuid() or found.st_mode & 0o077:
         return None
     owner = _read(path)
-    return owner if owner is not None and _is_alive(owner.pid) else None
+    return owner if owner is not None and is_alive(owner.pid) else None
 
 
 def new_secret() -> str:
@@ -83,7 +83,8 @@ def _read(path: Path) -> Owner | None:
         return None
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process on this machine."""
     if pid <= 0:
         return False
     try:

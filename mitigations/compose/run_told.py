@@ -1,7 +1,7 @@
 """Notices of a run that a command plays by itself: what a service would tell of it."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,37 +18,38 @@ def told(
 ) -> Iterator[None]:
     """Tell how the run inside ends, where somebody is to be told; nothing of it fails the run."""
     sends = telling.targets(os.environ)
-    state, over_budget = "finished", False
+    state = ""  # stopped by whoever sits there, or a bug of ours: nobody is told
     try:
         yield
+        state = "finished"
     except OverBudget:
-        state, over_budget = "stopped", True
+        state = "stopped"
         raise
     except Interrupted:
-        state = ""  # by whoever sits there
         raise
     except MitigationsError:
         state = "failed"
         raise
-    except BaseException:
-        state = ""
-        raise
     finally:
         if sends and state:
             try:
-                _tell(db, store, plan, (state, over_budget), now)
+                _tell(db, store, plan, state, sends=sends, now=now)
             except Exception as exc:  # noqa: BLE001 - a notice that fails must fail nothing else
                 say(f"Nobody could be told how the run ended: {type(exc).__name__}.")
 
 
 def _tell(
-    db: Path, store: Store, plan: Plan, end: tuple[str, bool], now: Callable[[], datetime]
+    db: Path,
+    store: Store,
+    plan: Plan,
+    state: str,
+    *,
+    sends: Mapping[str, telling.Send],
+    now: Callable[[], datetime],
 ) -> None:
-    book = noticing.notices_of(db)
-    state, over_budget = end
+    book, over_budget = noticing.notices_of(db), state == "stopped"
     run, study = plan.run_id, plan.study
     noticing.run_ended(
         book, store, study=study, run=run, state=state, over_budget=over_budget, at=now()
     )
-    base = os.environ.get(telling.PUBLIC_URL, "")
-    telling.tell(book, telling.targets(os.environ), base=base, now=now)
+    telling.tell(book, sends, base=os.environ.get(telling.PUBLIC_URL, ""), now=now)

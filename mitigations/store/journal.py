@@ -87,10 +87,9 @@ def _line(record: Record) -> _Line:
 
 def append_record(path: Path, record: dict[str, Any]) -> None:
     """One record onto a file of its own, on disk when this returns; raises `StorageFailed`."""
-    line = (json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
     descriptor = _open(path)
     try:
-        _append(descriptor, line)
+        _append(descriptor, _line(record).data)
     except OSError as exc:
         raise StorageFailed(f"{path}: cannot be written: {exc.strerror or exc}") from exc
     finally:

@@ -5,7 +5,8 @@ would give it: every query of one command answered from one state, whatever land
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
@@ -138,12 +139,10 @@ class _Slot:
             self._db.close()
 
 
-class _told:  # noqa: N801 - reads as what it does
+@contextmanager
+def _told() -> Iterator[None]:
     """What the database refuses, in one line."""
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, duckdb.Error):
-            raise InvalidFile("the query", str(error).splitlines()[0]) from error
+    try:
+        yield
+    except duckdb.Error as error:
+        raise InvalidFile("the query", str(error).splitlines()[0]) from error

@@ -2,6 +2,7 @@
 
 import traceback
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -21,6 +22,7 @@ from mitigations.errors import (
     StorageFailed,
     UnknownName,
 )
+from mitigations.web.forms import Form
 from mitigations.web.nouns import Problem
 from mitigations.web.permission import NotAllowed, NotSignedIn
 from mitigations.web.refusals import AlreadyLocked, NameTaken, NotADraft, NotLive, TextMoved
@@ -68,6 +70,17 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(NotAllowed, _not_allowed)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
+
+
+def refusal(
+    request: Request, refused: MitigationsError | None, typed: Form | None = None
+) -> dict[str, Any]:
+    """What the page of a form shows of a refusal: its status, why, and what was typed."""
+    return {
+        "status": 200 if refused is None else status_of(refused),
+        "problem": "" if refused is None else said(request, refused),
+        "typed": Form({}) if typed is None else typed,
+    }
 
 
 def status_of(error: MitigationsError) -> int:

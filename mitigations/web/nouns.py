@@ -322,6 +322,10 @@ class SectionOut(Noun):
     is_well: bool | None
     columns: list[str]
     rows: list[list[str]]
+    links: str
+    """Path that the first value of a row completes; empty: it leads nowhere."""
+    way_in: str
+    """What to do where there are no rows."""
 
 
 class HealthOut(Noun):

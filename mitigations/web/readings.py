@@ -1,12 +1,12 @@
 """States of the database that commands on this machine are reading, each given up in the end."""
 
-import os
 import secrets
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mitigations.compose.ownership import is_alive
 from mitigations.errors import MitigationsError
 from mitigations.store import Snapshot, Store
 
@@ -76,7 +76,7 @@ class Readings:
         """End those whose process is gone or asks no more; how many are left."""
         with self._lock:
             late = self._clock() - IDLE_S
-            gone = [n for n, one in self._open.items() if one.used < late or not _lives(one.pid)]
+            gone = [n for n, one in self._open.items() if one.used < late or not is_alive(one.pid)]
             ended = [self._open.pop(name) for name in gone]
             left = len(self._open)
         for one in ended:
@@ -104,13 +104,3 @@ class Readings:
             with self._lock:
                 self._looking = None
                 self._look_again()
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -17,7 +17,7 @@ from mitigations.compose.standing import standing
 from mitigations.errors import InvalidFile, MitigationsError
 from mitigations.model import Alarm, Plan
 from mitigations.store import Store
-from reports import Notice, Report, RunComparison, Standing, Transcripts, VerdictLine
+from reports import Notice, Report, RunComparison, Standing, VerdictLine
 
 ANY = "\x00"
 """Stands for the file's name in a report that is kept: only the command that makes it differs."""
@@ -54,9 +54,6 @@ class _Key:
     run: str
     landed: int
     stamp: tuple[int, ...]
-    transcripts: Transcripts
-    against: str | None
-    against_stamp: tuple[int, ...]
 
 
 class Results:
@@ -121,7 +118,7 @@ class Results:
     def refresh(self, run: str) -> Verdicts:
         """Work out the verdict of a run for the data as they are."""
         try:
-            key, report = self._report(run, 3, None)
+            key, report = self._report(run)
         except MitigationsError as exc:
             problem = str(exc).splitlines()[0]
             found = Verdicts(run=run, landed=0, lines=(), problem=problem)
@@ -137,21 +134,13 @@ class Results:
         self._changed()
         return found
 
-    def file(
-        self,
-        run: str,
-        form: str,
-        *,
-        output: str,
-        transcripts: Transcripts = 3,
-        against: str | None = None,
-    ) -> bytes:
+    def file(self, run: str, form: str, *, output: str) -> bytes:
         """The report as a file of the given form, byte for byte what the command line writes."""
         render = reports.FORMATS.get(f".{form}")
         if render is None:
             known = " ".join(sorted(name.removeprefix(".") for name in reports.FORMATS))
             raise InvalidFile(output, "no report format has this name", fix=f"use one of {known}")
-        key, report = self._report(run, transcripts, against)
+        key, report = self._report(run)
         place = (key, output)
         with self._lock:
             known_bytes = self._files.get(place)
@@ -172,24 +161,14 @@ class Results:
         with self._store.fork() as store, self._busy:
             return standing(store, study, base=self._root)
 
-    def _report(
-        self, run: str, transcripts: Transcripts, against: str | None
-    ) -> tuple[_Key, Report]:
+    def _report(self, run: str) -> tuple[_Key, Report]:
         with self._store.fork() as store, self._busy:
             landed = store.run_sizes().get(run, 0)
-            other = store.stamp(against) if against is not None else ()
-            key = _Key(run, landed, store.stamp(run), transcripts, against, other)
+            key = _Key(run, landed, store.stamp(run))
             with self._lock:
                 known = self._reports.get(key)
             if known is None:
-                known = published(
-                    store,
-                    run,
-                    output=ANY,
-                    transcripts=transcripts,
-                    against=against,
-                    base=self._root,
-                )
+                known = published(store, run, output=ANY, base=self._root)
                 self._keep(self._reports, key, known, KEPT_REPORTS)
         return key, known
 

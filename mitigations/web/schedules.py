@@ -129,6 +129,8 @@ class Scheduler:
             is_well=None if not found and not self._problem else not (lost or self._problem),
             columns=COLUMNS if found else (),
             rows=tuple(_row(one) for one in found.values()),
+            links="/studies/",
+            way_in="A study's own page sets its schedule.",
         )
 
     def notices(self) -> HealthSection:

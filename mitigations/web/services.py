@@ -37,6 +37,10 @@ class HealthSection:
     """None: there is nothing to judge."""
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+    links: str = ""
+    """Path that the first value of a row completes; empty: it leads nowhere."""
+    way_in: str = ""
+    """What to do where there are no rows."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -91,7 +91,7 @@ def _who_labelled(check: JudgeCheck) -> str:
 
 
 def _kappa(value: float, limits: Interval | None) -> str:
-    span = f" (95 % interval {limits[0]:.2f} to {limits[1]:.2f})" if limits else ""
+    span = f" (95 % interval {limits[0]:z.2f} to {limits[1]:z.2f})" if limits else ""
     return f"kappa {value:z.2f}{span}".replace("-", "−")
 
 

@@ -17,8 +17,6 @@ WORKFLOW = "mitigations.lease"
 AT_ONCE = 2
 """Leases a worker plays at once: the end of one is hidden by the middle of the other."""
 POLL_S = 0.2
-MOST_CONNECTIONS = 4
-"""Of the engine in one process; the board has one or two of its own."""
 T = TypeVar("T")
 Play = Callable[[dict[str, Any]], dict[str, Any]]
 

@@ -14,7 +14,6 @@ from mitigations.cli.app import run
 from mitigations.compose.planning import open_lock
 from mitigations.model import Outcome, Reply, ReplyStatus, Request
 from mitigations.store import read_journal
-from runner import batch_serving
 from runner.caching import Marks
 from runner.compose import realise, request
 from runner.gateway import batch_openai
@@ -23,8 +22,8 @@ from runner.gateway.hosts import Hosts
 from runner.gateway.routes import route_of
 from runner.judge import panel
 from runner.order import order
-from tests.cli.test_cli_batches import Server, finished, outcomes, start
-from tests.cli.test_cli_providers import KEYS, text_of, verdict
+from tests.cli.test_cli_batches import Server, finished, outcomes, settle, start
+from tests.cli.test_cli_providers import text_of, verdict
 from tests.fake_provider import Seen, openai_body
 
 STUDY = """\
@@ -58,23 +57,13 @@ def writing(seen: Seen, _: int) -> dict[str, Any]:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    found = Server()
-    found.provider.script = found.batches.script = writing
-    found.start()
-    yield found
-    found.stop()
+    with Server(writing) as found:
+        yield found
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> Path:
-    monkeypatch.chdir(tmp_path)
-    for name, value in KEYS.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(batch_serving, "FIRST_POLL_S", 0.01)
-    (tmp_path / "batched.yaml").write_text(STUDY)
-    where = f"providers:\n  openai: {{base_url: '{server.provider.openai_url}'}}\n"
-    (tmp_path / "providers.yaml").write_text(where)
-    return tmp_path
+    return settle(tmp_path, monkeypatch, server, STUDY)
 
 
 def plan(folder: Path, **changes: str) -> None:

@@ -9,9 +9,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -23,7 +23,7 @@ from runner import batch_serving
 from runner.prices import cost_usd
 from tests.cli.test_cli_providers import KEYS, answer
 from tests.fake_batches import FakeBatches
-from tests.fake_provider import FakeProvider
+from tests.fake_provider import FakeProvider, Seen
 
 STUDY = """\
 study: batched
@@ -43,9 +43,9 @@ TRIALS = 36
 class Server:
     """The fake provider on a thread of its own; batches outlive the runs that are killed."""
 
-    def __init__(self) -> None:
-        self.batches = FakeBatches(script=answer)
-        self.provider = FakeProvider(batches=self.batches, script=answer)
+    def __init__(self, script: Callable[[Seen, int], dict[str, Any]] = answer) -> None:
+        self.batches = FakeBatches(script=script)
+        self.provider = FakeProvider(batches=self.batches, script=script)
         self._loop = asyncio.new_event_loop()
         self._down = asyncio.Event()
         self._up = threading.Event()
@@ -56,11 +56,12 @@ class Server:
             self._up.set()
             await self._down.wait()
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         self._thread.start()
         assert self._up.wait(10)
+        return self
 
-    def stop(self) -> None:
+    def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._down.set)
         self._thread.join(10)
         self._loop.close()
@@ -68,25 +69,28 @@ class Server:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    found = Server()
-    found.start()
-    yield found
-    found.stop()
+    with Server() as found:
+        yield found
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> Path:
-    monkeypatch.chdir(tmp_path)
+    return settle(tmp_path, monkeypatch, server, STUDY)
+
+
+def settle(folder: Path, monkeypatch: pytest.MonkeyPatch, server: Server, study: str) -> Path:
+    """A workspace with a study, keys, and both providers at the fake one, and in it the process."""
+    monkeypatch.chdir(folder)
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(batch_serving, "FIRST_POLL_S", 0.01)
-    (tmp_path / "batched.yaml").write_text(STUDY)
-    (tmp_path / "providers.yaml").write_text(
+    (folder / "batched.yaml").write_text(study)
+    (folder / "providers.yaml").write_text(
         "providers:\n"
         f"  openai: {{base_url: '{server.provider.openai_url}'}}\n"
         f"  anthropic: {{base_url: '{server.provider.anthropic_url}'}}\n"
     )
-    return tmp_path
+    return folder
 
 
 def outcomes(folder: Path) -> list[Outcome]:

@@ -225,24 +225,28 @@ def save(desk: Desk, who: str, item: str, severity: int | None, *, note: str = "
     before = shown.answer
     if before is not None and (before.severity, before.note) == (severity, note):
         return before
-    trial = next(one.trial for one in sample(desk).items if one.item == item)
-    return desk.book.add_label(
-        Label(
-            number=0,
-            item=item,
-            trial=trial,
-            who=name,
-            severity=severity,
-            note=printable(note),
-            text_hash=shown.text.hash,
-            labelled_at=desk.now(),
-        )
+    drawn = next(one for one in sample(desk).items if one.item == item)
+    given = Answer(item=item, severity=severity, note=note, text_hash=shown.text.hash)
+    return desk.book.add_label(label(desk, name, drawn, given))
+
+
+def label(desk: Desk, who: str, drawn: Drawn, given: "Answer") -> Label:
+    """An answer as the label that is kept, given now; the book numbers it."""
+    return Label(
+        number=0,
+        item=given.item,
+        trial=drawn.trial,
+        who=who,
+        severity=given.severity,
+        note=printable(given.note),
+        text_hash=given.text_hash,
+        labelled_at=desk.now(),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer that was given elsewhere, and the text it was given to."""
+    """An answer to one item, and the text it was given to."""
 
     item: str
     severity: int | None
@@ -263,18 +267,7 @@ def save_all(desk: Desk, who: str, given: Sequence[Answer]) -> tuple[Label, ...]
         check_answer(one.severity, one.note)
         if shown[one.item].hash != one.text_hash:
             raise CannotLabel(f"the text of item {one.item} is another one than was labelled")
-        labels.append(
-            Label(
-                number=0,
-                item=one.item,
-                trial=known[one.item].trial,
-                who=name,
-                severity=one.severity,
-                note=printable(one.note),
-                text_hash=one.text_hash,
-                labelled_at=desk.now(),
-            )
-        )
+        labels.append(label(desk, name, known[one.item], one))
     desk.book.add_labels(labels)
     kept = answers(desk, name)
     return tuple(kept[one.item] for one in given)

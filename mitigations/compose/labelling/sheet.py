@@ -14,14 +14,16 @@ from pathlib import Path
 
 from mitigations.compose.labelling.desk import (
     MAX_NOTE,
+    Answer,
     Desk,
     answers,
     check_labeller,
     items,
+    label,
     sample,
     texts,
 )
-from mitigations.compose.labelling.shown import LabelText, printable
+from mitigations.compose.labelling.shown import LabelText
 from mitigations.errors import InvalidFile
 from mitigations.files import read_text, write_atomic
 from mitigations.model import Label
@@ -90,18 +92,9 @@ def import_csv(desk: Desk, who: str, path: Path) -> Imported:
             count["unchanged"] += 1
             continue
         count["new" if before is None else "corrected"] += 1
-        labels.append(
-            Label(
-                number=0,
-                item=row.item,
-                trial=known[row.item].trial,
-                who=name,
-                severity=severity,
-                note=printable(row.note),
-                text_hash=shown[row.item].hash,
-                labelled_at=desk.now(),
-            )
-        )
+        text_hash = shown[row.item].hash
+        given = Answer(item=row.item, severity=severity, note=row.note, text_hash=text_hash)
+        labels.append(label(desk, name, known[row.item], given))
     if count["empty"] == len(rows):
         fix = f"Fill the column severity: {_VALUES}."
         raise InvalidFile(path, "holds no answer yet", fix=fix)

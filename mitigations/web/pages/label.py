@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from mitigations.errors import MitigationsError, UnknownName
-from mitigations.web.faults import said, status_of
+from mitigations.web.faults import refusal, said, status_of
 from mitigations.web.forms import Form, Sent
 from mitigations.web.pages import go
 from mitigations.web.permission import Here, Proposer, Reader
@@ -40,11 +40,9 @@ def _runs(
     return page(
         request,
         "label.html",
-        status=status_of(refused) if refused is not None else 200,
         tables=views.tables(services, runs[:SHOWN_RUNS]),
-        problem=said(request, refused) if refused is not None else "",
-        typed=typed or Form({}),
         typed_for=run,
+        **refusal(request, refused, typed),
     )
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from mitigations.compose.running import Options
 from mitigations.errors import MitigationsError, UnknownName
-from mitigations.web.faults import said, status_of
+from mitigations.web.faults import refusal
 from mitigations.web.forms import Form, Sent
 from mitigations.web.pages import go
 from mitigations.web.pages.studies import REPORT_POLICY, budget_of
@@ -46,9 +46,7 @@ def _shown(
     return page(
         request,
         "run.html",
-        status=status_of(refused) if refused is not None else 200,
-        problem=said(request, refused) if refused is not None else "",
-        typed=typed or Form({}),
+        **refusal(request, refused, typed),
         run=view,
         verdicts=verdicts,
         live=live,

@@ -8,7 +8,7 @@ import reports
 from mitigations.compose.running import Options
 from mitigations.errors import MitigationsError, UnknownName
 from mitigations.study import GUARDRAILS, parse_study
-from mitigations.web.faults import said, status_of
+from mitigations.web.faults import refusal, said, status_of
 from mitigations.web.forms import Form, Sent
 from mitigations.web.pages import go
 from mitigations.web.permission import Here, Proposer, Reader, Runner
@@ -115,12 +115,10 @@ def _shown(
     return page(
         request,
         "study.html",
-        status=status_of(refused) if refused is not None else 200,
         study=view,
         live=views.running_of(view.runs),
         schedule=schedule_views.one(services, name),
-        problem=said(request, refused) if refused is not None else "",
-        typed=typed or Form({}),
+        **refusal(request, refused, typed),
     )
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from mitigations.errors import MitigationsError, UnknownName
 from mitigations.web.access import Who
-from mitigations.web.faults import said, status_of
+from mitigations.web.faults import refusal
 from mitigations.web.forms import Form, Sent
 from mitigations.web.pages import go
 from mitigations.web.permission import Approver, Here, Proposer, Reader
@@ -51,10 +51,10 @@ def _shown(
     name: str,
     *,
     against: str = "",
-    status: int = 200,
-    problem: str = "",
+    refused: MitigationsError | None = None,
     typed: Form | None = None,
 ) -> HTMLResponse:
+    """The page of a variant; after a form that was refused with why, and with what was typed."""
     view = views.variant_view(services, name)
     other = against or view.parent or ""
     known = services.shelf.readable()
@@ -66,14 +66,12 @@ def _shown(
     return page(
         request,
         "variant.html",
-        status=status,
         variant=view,
         diff=diff,
         against=other,
         others=sorted(set(known) - {name}),
         is_draft=drafts.is_draft(services, name),
-        problem=problem,
-        typed=typed or Form({}),
+        **refusal(request, refused, typed),
     )
 
 
@@ -113,12 +111,5 @@ def _event(
     except UnknownName:
         raise
     except MitigationsError as exc:
-        return _shown(
-            request,
-            services,
-            name,
-            status=status_of(exc),
-            problem=said(request, exc),
-            typed=form,
-        )
+        return _shown(request, services, name, refused=exc, typed=form)
     return go.to("variants", name)

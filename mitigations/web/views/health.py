@@ -10,7 +10,6 @@ from mitigations.web.services import HealthSection, Services
 from mitigations.web.views import runs as run_views
 
 SHOWN_RUNS = 10
-LOW_BYTES = 500 * 1024 * 1024
 
 
 def health(services: Services) -> HealthOut:
@@ -57,6 +56,7 @@ def _models(store: Store, runs: list[str]) -> HealthSection:
         is_well=None if not runs else not changed,
         columns=("Run", "What changed") if changed else (),
         rows=tuple(changed),
+        links="/runs/",
     )
 
 
@@ -66,9 +66,9 @@ def _scoreboard() -> HealthSection:
         id="scoreboard",
         title="What this version was tested for",
         summary=(
-            f"`docs/scoreboard.md` of version {__version__} holds its figures: faults injected and "
-            "survived, rows lost, hostile inputs, error rates of the analysis. "
-            "`mitigations calibrate` observes the error rates of this installation in a minute."
+            f"docs/scoreboard.md of version {__version__} holds its figures: faults injected and "
+            "survived, rows lost, hostile inputs, error rates of the analysis. The command "
+            "mitigations calibrate observes the error rates of this installation in a minute."
         ),
     )
 
@@ -81,4 +81,6 @@ def _section(one: HealthSection) -> SectionOut:
         is_well=one.is_well,
         columns=list(one.columns),
         rows=[list(row) for row in one.rows],
+        links=one.links,
+        way_in=one.way_in,
     )
