@@ -55,7 +55,7 @@ def read_text(path: Path, *, limit: int = MAX_BYTES) -> str:
 
 
 def read_yaml(path: Path, *, limit: int = MAX_BYTES) -> YamlDoc:
-    """A YAML file as text scalars: `no`, `1.10` and dates stay what was typed; no aliases."""
+    """A YAML file as text scalars: `no`, `1.10`, dates stay as typed; no aliases, no tags."""
     return parse_yaml(read_text(path, limit=limit), str(path))
 
 
@@ -104,6 +104,11 @@ def _compose(
                 line = event.start_mark.line + first_line if event.start_mark else None
                 fix = "Write the value out where it is needed."
                 raise InvalidFile(path, "YAML anchors and aliases are refused", fix=fix, line=line)
+            if getattr(event, "tag", None) is not None:
+                # Read as plain text it would mean something else than to whoever wrote it.
+                line = event.start_mark.line + first_line if event.start_mark else None
+                problem = f"the YAML tag {str(event.tag)[:40]!r} is refused"
+                raise InvalidFile(path, problem, fix="Write the plain value.", line=line)
         return yaml.compose(text, Loader=loader)
     except RecursionError as exc:
         raise InvalidFile(path, "is nested too deeply", fix="Flatten it.") from exc

@@ -207,7 +207,7 @@ FIXES = {
 
 
 def _yaml(source: str, path: Path | str, places: dict[Where, int]) -> Any:
-    """The front matter with every scalar as the text that was typed; no anchors, no aliases."""
+    """The front matter, every scalar as the text that was typed; no anchors, aliases or tags."""
     try:
         _refuse_before_composing(source, path)
         node = yaml.compose(source, Loader=yaml.BaseLoader)
@@ -232,6 +232,9 @@ def _refuse_before_composing(source: str, path: Path | str) -> None:
         if getattr(event, "anchor", None) is not None:
             fix = "Write the value out, or put it in quotes."
             raise InvalidFile(path, "anchors and aliases are refused", fix=fix, line=line)
+        if getattr(event, "tag", None) is not None:
+            fix = "Write the plain value, or put it in quotes."
+            raise InvalidFile(path, "YAML tags (`!...`) are refused", fix=fix, line=line)
         opens = isinstance(event, yaml.CollectionStartEvent)
         depth += opens - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:

@@ -28,7 +28,7 @@ from mitigations.cli.schedule import schedule
 from mitigations.cli.serve import serve
 from mitigations.cli.session import Session, default_db
 from mitigations.cli.worker import worker
-from mitigations.errors import MitigationsError
+from mitigations.errors import MitigationsError, StorageFailed
 
 app = typer.Typer(
     name="mitigations",
@@ -144,4 +144,9 @@ def run(arguments: Sequence[str]) -> int:
         # The reader went away (`| head`); there is nobody left to tell.
         sys.stderr.close()
         return 0
+    except OSError as exc:
+        # What the system refused outside of our own files' doors: a name too long, no memory left.
+        where = f"{str(exc.filename)[:200]}: " if exc.filename else ""
+        typer.echo(f"mitigations: {where}{exc.strerror or exc}", err=True)
+        return StorageFailed.exit_code
     return result if isinstance(result, int) else 0

@@ -173,6 +173,17 @@ def test_bad_usage_says_what_is_wrong(
     assert 1 <= len(err.strip().splitlines()) <= 3
 
 
+@pytest.mark.parametrize(
+    "line", [["report", "r" * 5000], ["--db", "d" * 5000, "report"], ["run", "l" * 5000]]
+)
+def test_what_the_system_refuses_is_one_line_and_no_traceback(cli: Cli, line: list[str]) -> None:
+    code, _, said = cli(*line)
+    assert code in {1, 2}
+    assert said.startswith("mitigations: ")
+    assert "too long" in said
+    assert said.count("\n") <= 2
+
+
 def test_a_missing_key_names_the_variable_and_nothing_is_started(cli: Cli, study: Path) -> None:
     study.write_text(STUDY.replace("simulated/published", "openai/gpt-5-mini") + "budget_usd: 1\n")
     assert cli("plan", str(study))[0] == 0

@@ -87,6 +87,12 @@ ONE = "prompts: [plain words, {!r}]\nproviders: [openai:chat:gpt-5-mini-2025-08-
         ('[{"role": "system", "content": "x"}, {"role": "user", "content": "y"}]', "both messages"),
         ('[{"role": "system", "content": "x"}, {"role": "system", "content": "y"}]', "another"),
         ("", "empty"),
+        # what promptfoo reads from elsewhere is no text
+        ("prompts/a.txt", "is a file"), ("a.json", "is a file"), ("gen.py:make", "is a file"),
+        ("prompts/*", "is a file"), ("exec:./make.sh", "is a file"), ("a/b", "is a file"),
+        ("langfuse://kind:3", "is a file"),
+        ("Be kind. {{ env.POLICY }}", "environment"),
+        ('[{"role": "system", "content": "x", "name": "y"}]', "another message"),
     ],
 )  # fmt: skip
 def test_prompts_that_are_no_variant_are_refused(tmp_path, prompt, says):
@@ -96,8 +102,46 @@ def test_prompts_that_are_no_variant_are_refused(tmp_path, prompt, says):
 
 
 @pytest.mark.parametrize(
+    ("name", "holds", "says"),
+    [
+        ("two.txt", "Be kind.\n---\nBe honest.\n", "several prompts"),
+        ("chat.json", '[{"role": "system", "content": "file://secret.txt"}]', "another file"),
+        ("loop.txt", None, "outside"),
+    ],
+)  # fmt: skip
+def test_a_prompt_file_holds_one_prompt_and_leads_nowhere(tmp_path, name, holds, says):
+    """promptfoo parts a .txt file at three dashes, and follows `file://` inside of JSON."""
+    if holds is None:
+        (tmp_path / name).symlink_to(name)
+    else:
+        (tmp_path / name).write_text(holds)
+    with pytest.raises(InvalidFile, match=says):
+        import_config(_config(tmp_path, ONE.format(f"file://{name}")), tmp_path / "out")
+
+
+def test_words_that_only_look_like_a_place_are_a_prompt(tmp_path):
+    text = ONE.format("Answer yes/no, never *maybe*.")
+    made = import_config(_config(tmp_path, text), tmp_path / "out")
+    assert read_variant(made.variants[1]).text == "Answer yes/no, never *maybe*.\n"
+
+
+def test_a_name_that_no_system_takes_is_refused(tmp_path):
+    text = ONE.replace("{!r}", r'"file://a\0.txt"')
+    with pytest.raises(InvalidFile, match="outside"):
+        import_config(_config(tmp_path, text), tmp_path / "out")
+
+
+@pytest.mark.parametrize("config", ["prompts: [a, !!binary aGk=]", "prompts: !include a.yaml"])
+def test_a_yaml_tag_is_refused(tmp_path, config):
+    """promptfoo decodes `!!binary`; as plain text it would be another prompt."""
+    with pytest.raises(InvalidFile, match="YAML tag"):
+        import_config(_config(tmp_path, config + "\n"), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
     "provider",
-    ["file://evil.py", "exec: rm -rf", "openai:assistant:x", "https://x.test", "openai:chat:"],
+    ["file://evil.py", "exec: rm -rf", "openai:assistant:x", "https://x.test", "openai:chat:",
+     "openai:chat", "openai:responses", "mistral:embedding"],
 )  # fmt: skip
 def test_other_providers_are_refused(tmp_path, provider):
     text = ONE.replace("openai:chat:gpt-5-mini-2025-08-07", json.dumps(provider)).format("b")

@@ -52,6 +52,7 @@ BAD = {
     "a date for a number": ("repeats: 3", "repeats: 2026-11-24", 6, "2026-11-24"),
     "a word for a margin": ("0.05}", "yes}", 8, "'yes'"),
     "an alias": ("base\n", "&x base\n", 1, "anchors and aliases"),
+    "a tag": ("repeats: 3", "repeats: !!int 3", 6, "the YAML tag"),
     "a path in the id": ("study: base", "study: ../base", 1, "'../base'"),
     "a path in a variant": ("[prohibition", "[../../etc/passwd, prohibition", 3, "etc/passwd"),
     "a path in the baseline": ("no-mitigation", "/etc/no-mitigation", 2, "/etc/no-mitigation"),

@@ -126,7 +126,7 @@ REFUSED = {
     "dose in words": (short(dose="ten"), 4, "dose: "),
     "infinite dose": (short(dose="inf"), 4, "dose: "),
     "long title": (short(title="x" * 121), 3, "title: "),
-    "python tag": (short(author="!!python/object/apply:os.system [echo]"), 4, "author: "),
+    "python tag": (short(author="!!python/object/apply:os.system [echo]"), 4, "YAML tags"),
     "non-text key": ("---\n? [a]\n: b\n---\nBe kind.\n", 2, "a key must be plain text"),
     "two documents": ("---\nid: a\n...\nid: b\n---\nBe kind.\n", 4, "not valid YAML"),
 }
