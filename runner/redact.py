@@ -9,6 +9,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Mapping
+from html import escape
 from typing import Any
 from urllib.parse import quote
 
@@ -39,7 +40,7 @@ _USERINFO = re.compile(r"(?<=://)[^\s/@]+@")
 
 
 class Redactor:
-    """Masks known key values (plain, URL-quoted, base64, JSON-escaped) and the shapes of keys."""
+    """Masks known key values (plain, in a URL, JSON, HTML, base64) and the shapes of keys."""
 
     def __init__(self, values: Iterable[str]) -> None:
         forms: set[str] = set()
@@ -108,4 +109,7 @@ def cut(text: str, limit: int) -> tuple[str, bool]:
 
 def _forms(value: str) -> set[str]:
     basic = base64.b64encode(value.encode()).decode().rstrip("=")
-    return {value, quote(value, safe=""), json.dumps(value)[1:-1], basic}
+    quoted = quote(value, safe="")
+    lower = re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), quoted)
+    in_json = json.dumps(value)[1:-1]
+    return {value, quoted, lower, in_json, in_json.replace("/", "\\/"), escape(value), basic}

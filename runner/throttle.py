@@ -93,6 +93,8 @@ class Told:
         if told.reset_s < self.SHORTEST_S or missing <= 0:
             return
         rate = missing / told.reset_s
+        if not 0 < rate < math.inf:
+            return  # no such limit exists: numbers made to break who reads them
         if self._bucket is None or told.limit != self._limit:
             self._limit, self._rate = told.limit, rate
             self._bucket = TokenBucket(rate, told.limit, self._clock)

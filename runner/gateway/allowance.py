@@ -47,7 +47,7 @@ def _duration(text: str, now: datetime) -> float | None:
         return plain
     parts = _PART.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:
-        return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+        return _number(str(sum(float(number) * _SECONDS[unit] for number, unit in parts)))
     try:
         due = datetime.fromisoformat(text)
     except ValueError:

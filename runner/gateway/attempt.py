@@ -115,7 +115,7 @@ def read_exchange(exchange: Exchange, reader: Any) -> Parts | Fault:
         problem = str(caught)
     status = exchange.status
     if not 200 <= status < 300:
-        text = exchange.body[:2000].decode("utf-8", "replace")
+        text = exchange.body[: faults.TEXT_LIMIT].decode("utf-8", "replace")
         return faults.from_response(status, exchange.headers, document, text)
     if problem or not isinstance(document, Mapping):
         kind = exchange.headers.get("content-type", "no content type")

@@ -71,4 +71,4 @@ class AnthropicBatches(BatchLine):
             return wire_anthropic.read(result.get("message"))
         if kind == "errored":
             return item_fault(result.get("error"))
-        return Fault(kind=FaultKind.BATCH_ITEM, detail=f"the batch item was {kind!s:.40}")
+        return Fault(kind=FaultKind.BATCH_ITEM, detail=f"the batch item was {kind!s}")

@@ -160,7 +160,7 @@ def _refusal(exchange: Exchange) -> Fault:
         document = parse_json(exchange.body)
     except ValueError:
         document = None
-    text = exchange.body[:2000].decode("utf-8", "replace")
+    text = exchange.body[: faults.TEXT_LIMIT].decode("utf-8", "replace")
     return faults.from_response(exchange.status, exchange.headers, document, text)
 
 

@@ -97,9 +97,7 @@ def classify(parts: Parts) -> Classified:
 
 def _verdict_on_the_end(parts: Parts) -> tuple[ReplyStatus, str]:
     finish = parts.finish.lower() if isinstance(parts.finish, str) else ""
-    reason = (
-        f"finish reason {parts.finish!r:.60}" if parts.finish is not None else "no finish reason"
-    )
+    reason = f"finish reason {parts.finish!r}" if parts.finish is not None else "no finish reason"
     refused = bool(parts.refusal) or finish == REFUSAL
     rules = (
         (bool(parts.problem), ReplyStatus.MALFORMED, parts.problem),
@@ -110,7 +108,7 @@ def _verdict_on_the_end(parts: Parts) -> tuple[ReplyStatus, str]:
         (
             finish not in REGULAR,
             ReplyStatus.MALFORMED,
-            f"{reason}: whether the reply is whole cannot be known",
+            f"whether the reply is whole cannot be known: {reason}",
         ),
     )
     decided = ((status, detail) for holds, status, detail in rules if holds)
@@ -146,10 +144,10 @@ def read_action(call: RawCall) -> Action:
             arguments = parse_json(arguments) if arguments.strip() else {}
         except ValueError as problem:
             raise NotAnAction(
-                f"tool call {call.name:.60}: arguments are no JSON ({problem})"
+                f"a tool call whose arguments are no JSON ({problem}): {call.name}"
             ) from None
     if not isinstance(arguments, Mapping):
-        raise NotAnAction(f"tool call {call.name:.60}: arguments are no JSON object")
+        raise NotAnAction(f"a tool call whose arguments are no JSON object: {call.name}")
     return Action(
         tool=call.name, arguments={str(name): as_text(value) for name, value in arguments.items()}
     )

@@ -7,6 +7,7 @@ the fault of the connection (`transport`), and, where neither was seen, the exce
 
 import email.utils
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -80,6 +81,9 @@ class Fault:
         return False
 
 
+TEXT_LIMIT = 100_000
+"""Bytes taken of an error's body. Far more than is kept: what is cut before it is masked may end in
+half a key, which nobody would know for one."""
 _QUOTA_WORDS = (
     "insufficient_quota",
     "exceeded your current quota",
@@ -108,6 +112,7 @@ _ACCOUNT_WORDS = (
     "key_creator_not_member",
 )
 _LENGTH_WORDS = ("context_length_exceeded", "prompt is too long", "maximum context length")
+_DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s", re.ASCII)
 _STATUS_KINDS: Mapping[int, FaultKind] = {
     401: FaultKind.AUTH,
     402: FaultKind.QUOTA,
@@ -142,11 +147,13 @@ def from_response(status: int, headers: Mapping[str, str], document: Any, text: 
     """The fault in a response that is no success; `text` stands in for a body that is no JSON."""
     code, message = _error_of(document)
     words = f"{code} {message}".lower()
+    asked, ran_out = _google(document)
+    told = retry_after(headers, now=datetime.now(UTC))
     return Fault(
-        kind=_kind(status, words),
-        detail=f"HTTP {status}: {message or text[:300] or code or 'no text'}",
+        kind=(ran_out if status == 429 else None) or _kind(status, words),
+        detail=f"HTTP {status}: {message or text or code or 'no text'}",
         http_status=status,
-        retry_after_s=retry_after(headers, now=datetime.now(UTC)),
+        retry_after_s=asked if told is None else told,
         may_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "").lower()),
     )
 
@@ -179,7 +186,7 @@ def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
             return seconds
     try:
         due = email.utils.parsedate_to_datetime(headers["retry-after"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None
     due = due if due.tzinfo else due.replace(tzinfo=UTC)
     return max(0.0, (due - now).total_seconds())
@@ -198,6 +205,27 @@ def _error_of(document: Any) -> tuple[str, str]:
     code = " ".join(str(name) for name in named if name)
     message = error.get("message") or error.get("detail") or ""
     return code, message if isinstance(message, str) else str(message)
+
+
+def _google(document: Any) -> tuple[float | None, FaultKind | None]:
+    """What the details of a Google error say: seconds to wait, and what kind of quota ran out.
+
+    Its message is "You exceeded your current quota" for a minute's rate and for a used-up day.
+    """
+    error = document.get("error") if isinstance(document, Mapping) else None
+    details = error.get("details") if isinstance(error, Mapping) else None
+    wait, quotas = None, ""
+    for one in details if isinstance(details, list) else ():
+        about = one if isinstance(one, Mapping) else {}
+        delay = _DELAY.fullmatch(str(about.get("retryDelay", "")))
+        wait = float(delay[1]) if delay else wait
+        violations = about.get("violations")
+        for part in violations if isinstance(violations, list) else ():
+            quotas += str(part.get("quotaId", "")).lower() if isinstance(part, Mapping) else ""
+    if "perday" in quotas:
+        return wait, FaultKind.QUOTA
+    minutes = "perminute" in quotas or wait is not None
+    return wait, FaultKind.RATE_LIMITED if minutes else None
 
 
 def _kind(status: int, words: str) -> FaultKind:

@@ -16,6 +16,7 @@ from inspect_ai.model import ContentReasoning, ModelOutput
 from mitigations.cli.app import run as command
 from mitigations.compose.exchange import export_inspect, import_logs, write_rows
 from mitigations.compose.exchange import inspect_guard as guard
+from mitigations.compose.exchange.inspect_out import _named
 from mitigations.compose.exchange.mapping import MappingFile
 from mitigations.errors import InvalidFile, MitigationsError, UnknownName
 from mitigations.files import parse_yaml, validate
@@ -223,6 +224,43 @@ def test_a_mapping_file_says_what_counts(tmp_path):
         ("plain", "house/s0", True), ("plain", "house/s1", False),
         ("kind", "house/s2", True), ("kind", "house/s3", None),
     ]  # fmt: skip
+
+
+TWINS = MAPPING.replace("baseline: plain\n", "twin: metadata.twin\n")
+
+
+@pytest.mark.parametrize("odd", [[], {}, ["true"], {"baseline": []}, "text", 7, None])
+def test_lists_and_mappings_where_a_word_belongs_are_no_traceback(tmp_path, odd):
+    """A flag that is a list is not set; a status that is one is unscored."""
+    from inspect_ai.scorer import Score
+
+    score = Score(value=float("nan"), metadata={"status": odd})
+    samples = [sample(1, metadata={"arm": "a", "twin": odd}, scores={"severity": score})]
+    path = log(tmp_path / "a.json", samples, task="mine")
+    document = json.loads(path.read_text())
+    document["eval"]["metadata"] = {"mitigations": odd}
+    path.write_text(json.dumps(document))
+    (tmp_path / "m.yaml").write_text(TWINS)
+    (row,) = import_logs([path], str(tmp_path / "m.yaml")).rows
+    assert (row.twin, row.baseline, row.coercive, row.status) == (False, "", None, "unscored")
+
+
+def test_a_number_too_long_to_write_is_no_traceback(tmp_path):
+    path = log(tmp_path / "a.json", [sample(1, metadata={"arm": 77_777})], task="mine")
+    path.write_text(path.read_text().replace("77777", "9" * 5000))
+    (tmp_path / "m.yaml").write_text(MAPPING)
+    with pytest.raises(InvalidFile, match="its variant would be"):
+        import_logs([path], str(tmp_path / "m.yaml"))
+
+
+def test_models_whose_names_differ_in_signs_alone_have_a_log_each(tmp_path):
+    named = _named(tmp_path / "a.eval", ["openai/gpt-4-1", "openai/gpt-4.1", "openai/o3"])
+    assert [path.name for path in named.values()] == [
+        "a.openai-gpt-4-1.eval",
+        "a.openai-gpt-4-1-2.eval",
+        "a.openai-o3.eval",
+    ]
+    assert _named(tmp_path / "a.eval", ["openai/o3"]) == {"openai/o3": tmp_path / "a.eval"}
 
 
 def test_the_mapping_on_the_page_is_a_mapping():

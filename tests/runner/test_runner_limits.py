@@ -453,6 +453,14 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
         ),
         (
             {
+                "x-ratelimit-limit-requests": "60",
+                "x-ratelimit-remaining-requests": "59",
+                "x-ratelimit-reset-requests": f"{'9' * 400}s",
+            },
+            [],
+        ),
+        (
+            {
                 "x-ratelimit-limit-requests": "inf",
                 "x-ratelimit-remaining-requests": "nan",
                 "x-ratelimit-reset-requests": "1s",

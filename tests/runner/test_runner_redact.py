@@ -2,6 +2,7 @@
 
 import base64
 import json
+from html import escape
 from urllib.parse import quote
 
 import pytest
@@ -21,6 +22,9 @@ KEY = "my+secret/value=0123"
         base64.b64encode(KEY.encode()).decode(),
         json.dumps({"k": KEY}),
         KEY * 3,
+        json.dumps({"k": KEY}).replace("/", "\\/"),
+        quote(KEY, safe="").lower(),
+        escape(f"<b title='{KEY}'>"),
     ],
 )
 def test_a_known_value_is_masked_in_each_of_its_forms(text):

@@ -213,9 +213,9 @@ def _row(sample: "EvalSample", mapped: Mapped, shared: Mapping[str, Any], where:
     found |= {f"metadata.{name}": value for name, value in sample.metadata.items()}
     found |= {"sample.id": str(sample.id), "output.model": sample.output.model}
     coercive, status, detail = _outcome(sample, mapped)
-    baseline = mapped.file.baseline or str(
-        (found.get("eval.metadata.mitigations") or {}).get("baseline", "")
-    )
+    ours = found.get("eval.metadata.mitigations")
+    own = ours.get("baseline", "") if isinstance(ours, Mapping) else ""
+    baseline = mapped.file.baseline or (own if isinstance(own, str) else "")
     return Row(
         variant=named(mapped, "variant", found, where=where),
         scenario=named(mapped, "scenario", found, where=where),
@@ -244,7 +244,8 @@ def _outcome(sample: "EvalSample", mapped: Mapped) -> tuple[bool | None, str, st
     verdict = mapped.verdict(score.value)
     if verdict is None:
         said = score.metadata.get("status") if score.metadata else None
-        kept = said if said in set(OutcomeStatus) - {OutcomeStatus.SCORED} else UNSCORED
+        lost = tuple(set(OutcomeStatus) - {OutcomeStatus.SCORED})
+        kept = said if said in lost else UNSCORED
         why = score.reason or score.explanation or f"the value {score.value!r} is in no list"
         return None, str(kept), why
     return verdict, SCORED, ""

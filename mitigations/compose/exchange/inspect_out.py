@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_SAMPLES = 20_000
 """In one log: the library holds it whole while it is written."""
+_NUMBERS = tuple(f"-{number}" for number in range(2, 1000))
 
 
 def export_inspect(store: Store, plan: Plan, run: str, path: Path, *, texts: bool) -> list[Path]:
@@ -48,16 +49,24 @@ def export_inspect(store: Store, plan: Plan, run: str, path: Path, *, texts: boo
         _count(counts[outcome.trial.model], outcome, source)
     if not samples:
         raise NoData(f"{run} has no outcome yet")
+    named = _named(path, sorted(samples))
     return [
-        _write(_log(source, model, found, counts[model]), _named(path, model, len(samples)))
+        _write(_log(source, model, found, counts[model]), named[model])
         for model, found in sorted(samples.items())
     ]
 
 
-def _named(path: Path, model: str, models: int) -> Path:
-    if models == 1:
-        return path
-    return path.with_name(f"{path.stem}.{compose.slug(model, '-')}{path.suffix}")
+def _named(path: Path, models: Sequence[str]) -> dict[str, Path]:
+    """A file for each model; names that differ in their signs alone are numbered."""
+    if len(models) == 1:
+        return {models[0]: path}
+    found: dict[str, Path] = {}
+    for model in models:
+        name = f"{path.stem}.{compose.slug(model, '-')}"
+        taken = set(found.values())
+        spots = (path.with_name(f"{name}{more}{path.suffix}") for more in ("", *_NUMBERS))
+        found[model] = next(spot for spot in spots if spot not in taken)
+    return found
 
 
 def _write(log: "EvalLog", path: Path) -> Path:

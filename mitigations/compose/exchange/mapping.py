@@ -25,6 +25,7 @@ PLACES = (
     "sample.id, log.name or text:WORDS"
 )
 MAX_NAME = 200
+_LONGEST_BITS = 4096
 
 
 def _listed(value: Any) -> Any:
@@ -127,7 +128,8 @@ def flag(mapped: Mapped, found: Mapping[str, Any]) -> bool:
     """Whether the `twin` place holds true."""
     for one in mapped.file.twin or ():
         for source in one.split(" or "):
-            if found.get(source.strip()) in {True, "true"}:
+            # A tuple, not a set: a log may hold a list here, which cannot be hashed.
+            if found.get(source.strip()) in (True, "true"):
                 return True
     return False
 
@@ -156,6 +158,8 @@ def _plain(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int) and value.bit_length() > _LONGEST_BITS:
+        return f"{value:x}"  # in decimals Python refuses to write it
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     text = str(value).strip()
