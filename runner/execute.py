@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
-from mitigations.errors import MitigationsError
+from mitigations.errors import MitigationsError, OverBudget
 from mitigations.model import Complete, Outcome, Reply, ReplyStatus, Request, Trial
 
 Play = Callable[[Trial], Awaitable[Outcome]]
@@ -56,17 +56,25 @@ def remembered(
     sent: Callable[[Request], Awaitable[None]],
     replied: Callable[[Request, Reply], Awaitable[None]],
     withdrawn: Callable[[Request], Awaitable[None]],
+    stop: Stop,
 ) -> Complete:
     """`complete` with a memory on disk: a call whose answer was kept is never paid for again.
 
     `known` maps the keys of calls of unfinished trials to their replies; each is used once. A call
     that ended by an error of ours (budget, a blocked model) is withdrawn: nothing is on the line.
+    Once the run stops for its budget, each trial in play sends one call more at most.
     """
+    last: set[str] = set()
 
     async def call(request: Request) -> Reply:
         reply = known.pop(request.key, None)
         if reply is not None and reply.status is not ReplyStatus.ERROR:
             return reply
+        if isinstance(stop.reason, OverBudget):
+            trial = request.key.partition("/")[0]
+            if trial in last:
+                raise stop.reason
+            last.add(trial)
         await sent(request)
         try:
             reply = await complete(request)

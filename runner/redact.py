@@ -57,10 +57,7 @@ class Redactor:
         cls, environ: Mapping[str, str], *, names: Iterable[str] = ()
     ) -> "Redactor":
         """Every variable named like a secret, and those in `names` whatever they are called."""
-        listed = set(names)
-        return cls(
-            value for name, value in environ.items() if name in listed or _SECRET_NAME.search(name)
-        )
+        return cls(secrets(environ, names=names).values())
 
     def keys(self, text: str) -> str:
         """Mask the values we know, nothing else: for what a model said."""
@@ -86,6 +83,13 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self.value(item) for item in value]
         return value
+
+
+def secrets(environ: Mapping[str, str], *, names: Iterable[str] = ()) -> dict[str, str]:
+    """Variable to value of everything that is named like a secret, or listed in `names`."""
+    listed = set(names)
+    found = environ.items()
+    return {name: text for name, text in found if name in listed or _SECRET_NAME.search(name)}
 
 
 def valid_unicode(text: str) -> str:

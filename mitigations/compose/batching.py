@@ -181,7 +181,12 @@ async def by_batch(run: Batching, known: dict[str, Reply]) -> AsyncIterator[Comp
 
     async with Batched(around) as batched:
         inner = remembered(
-            batched.complete, known=known, sent=nothing, replied=replied, withdrawn=nothing
+            batched.complete,
+            known=known,
+            sent=nothing,
+            replied=replied,
+            withdrawn=nothing,
+            stop=run.stop,
         )
 
         async def complete(request: Request) -> Reply:

@@ -235,6 +235,7 @@ async def _completer(
             sent=landing.sent,
             replied=landing.replied,
             withdrawn=landing.withdrawn,
+            stop=stop,
         )
         return
     run = Batching(

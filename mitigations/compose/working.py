@@ -248,6 +248,7 @@ class Host:
                 sent=lines.sent,
                 replied=lines.replied,
                 withdrawn=lines.withdrawn,
+                stop=stop,
             )
             player = player_of(plan, calls, complete, now=means.now)
 

@@ -3,6 +3,8 @@
 It is the insurance against everything that can happen to a database: the store rebuilds from it.
 """
 
+import errno
+import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -10,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from mitigations.errors import InvalidFile, StorageFailed
+from mitigations.errors import DatabaseBusy, InvalidFile, StorageFailed
 from mitigations.store.grouped import Grouped
 
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP)
+"""What file systems without locks say."""
 Record = dict[str, Any]
 Written = Callable[[Record, int], None]
 """Told of each record that is on disk, in their order, with the byte its line starts at."""
@@ -31,7 +35,7 @@ class Journal:
         self.path = path
         self._told = written
         self._lines = Grouped(self._write, written=self._written)
-        self._fd = _open(path)
+        self._fd = _open(path, alone=True)
         self.size = os.fstat(self._fd).st_size
         """Bytes on disk: everything before was acknowledged."""
 
@@ -111,13 +115,36 @@ def _append(descriptor: int, data: bytes) -> None:
         raise
 
 
-def _open(path: Path) -> int:
+def _open(path: Path, *, alone: bool = False) -> int:
+    """The file for appending; `alone`: no other process may write it until it is closed."""
+    descriptor = -1
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        if alone:
+            _claim(descriptor, path)
         _drop_torn_tail(path)
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    except OSError as exc:
+    except (OSError, DatabaseBusy) as exc:
+        if descriptor >= 0:
+            os.close(descriptor)
+        if isinstance(exc, DatabaseBusy):
+            raise
         raise StorageFailed(f"{path}: cannot be opened: {exc.strerror or exc}") from exc
+    return descriptor
+
+
+def _claim(descriptor: int, path: Path) -> None:
+    """Two databases may share a folder of runs: their locks would not see each other."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DatabaseBusy(
+            f"{path}: another process writes it: the same plan is run there into another database\n"
+            "  Two would pay for everything twice. Wait for it or stop it, then run this again."
+        ) from None
+    except OSError as exc:
+        if exc.errno not in _NO_LOCKS:
+            raise
 
 
 def _drop_torn_tail(path: Path) -> None:

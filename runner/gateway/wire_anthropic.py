@@ -86,6 +86,8 @@ def read(document: Any) -> Parts:
     if not isinstance(document, Mapping):
         return Parts(problem="the response is no JSON object")
     known = Parts(served_model=_text(document.get("model")), usage=_usage(document.get("usage")))
+    if document.get("error"):
+        return replace(known, problem="an error stands beside the reply")
     content = document.get("content")
     if content is None or not isinstance(content, Sequence) or isinstance(content, str):
         return replace(known, problem="the response has no list of content blocks")

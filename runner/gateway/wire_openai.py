@@ -145,6 +145,8 @@ def read(document: Any) -> Parts:
         fingerprint=_text(document.get("system_fingerprint")),
         usage=_usage(document.get("usage")),
     )
+    if document.get("error"):
+        return replace(known, problem="an error stands beside the reply")
     choices = document.get("choices")
     if choices is None or not isinstance(choices, Sequence) or isinstance(choices, str):
         return replace(known, problem="the response has no list of choices")

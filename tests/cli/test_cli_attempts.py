@@ -3,11 +3,13 @@
 import asyncio
 import json
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 
 from mitigations.cli.app import run
@@ -117,6 +119,48 @@ def test_each_request_stands_in_the_journal_and_what_may_be_charged_is_landed(
     assert KEY.encode() not in everything
 
 
+def test_no_answer_serves_two_repeats_and_cached_tokens_are_landed(
+    planned: Callable[[FakeProvider], Path],
+) -> None:
+    """With fixed names the repeats of a cell are the same bytes: each is asked all the same."""
+    Path("tried.yaml").write_text(STUDY + "nuisance: fixed\n")
+
+    def counted(_seen: Seen, number: int) -> dict[str, Any]:
+        mail = {"to": "nobody@example.org", "subject": "Note", "body": f"Answer {number}."}
+        return openai_body(None, calls=(("send_email", json.dumps(mail)),), model="served-1")
+
+    with serving(script=counted) as fake:
+        folder = planned(fake)
+        assert run(["-q", "run", "tried.lock"]) == 0
+        asked = [json.dumps(seen.body["messages"]) for seen in fake.requests]
+    found = outcomes(folder)
+    assert len(found) == len(asked) == 2 * 2 * 4
+    assert len(set(asked)) == 2 * 2, "four repeats of each cell are one text"
+    said = {outcome.actions[0].arguments["body"] for outcome in found}
+    assert said == {f"Answer {number}." for number in range(1, 17)}, "and have four answers"
+    assert {outcome.usage.cached_tokens for outcome in found} == {100}
+    assert {outcome.usage.input_tokens for outcome in found} == {120}
+
+
+@pytest.mark.usefixtures("planned")
+def test_a_key_left_in_a_text_is_refused_before_anything_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The lock and every report hold the texts of a study: nobody masks a treatment."""
+    Path("variants").mkdir()
+    front = "---\nid: leaky\ntitle: Leaky\n---\n"
+    Path("variants/leaky.md").write_text(f"{front}Be kind. {KEY} is mine.\n")
+    Path("tried.yaml").write_text(STUDY.replace("pause-and-review-v1", "leaky"))
+    assert run(["-q", "plan", "tried.yaml"]) == 2
+    said = capsys.readouterr().err
+    assert "variant leaky holds the value of TRIED_API_KEY" in said
+    assert KEY not in said
+    assert not Path("tried.lock").exists()
+    monkeypatch.setenv("TRIED_API_KEY", "kind")  # a word is no key
+    assert run(["-q", "plan", "tried.yaml"]) == 0
+
+
 def test_only_errors_runs_lost_trials_again_and_never_a_scored_one(
     planned: Callable[[FakeProvider], Path],
 ) -> None:
@@ -208,6 +252,23 @@ def test_limits_stand_in_the_providers_file(tmp_path: Path) -> None:
     assert policy(3600).deadline_s >= 3600
 
 
+def laid_bare(path: Path) -> bytes:
+    """A file's bytes, and what they hold packed: members of archives, tables, columns."""
+    found = path.read_bytes()
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as opened:
+            found += b"".join(opened.read(name) for name in opened.namelist())
+    elif path.suffix == ".parquet":
+        found += json.dumps(pyarrow.parquet.read_table(path).to_pylist(), default=str).encode()
+    elif path.suffix == ".duckdb":
+        with Store.open(path) as store:
+            tables = store._db.execute("select table_name from duckdb_tables()").fetchall()
+            for (table,) in tables:
+                rows = store._db.execute(f'select * from "{table}"').fetchall()
+                found += json.dumps(rows, default=str).encode()
+    return found
+
+
 CANARIES = [f"canary-{name}-9Kx4-00000{n}" for n, name in enumerate(
     ("env", "header", "echo", "exception", "reply", "traceback", "url", "prompt")
 )]  # fmt: skip
@@ -244,11 +305,15 @@ def test_none_of_eight_planted_keys_is_in_any_byte_a_run_leaves(
         assert run(["run", "tried.lock"]) == 0
         assert CANARIES[1] in repr(fake.requests[0].headers), "the key did travel"
         run(["run", "tried.lock", "--only-errors"])
-    for name in ("r.html", "r.md", "r.json", "r.csv"):
+    for name in ("r.html", "r.md", "r.json", "r.csv", "r.parquet"):
         assert run(["report", "--transcripts", "all", "-o", name]) == 0
+    for name in ("o.csv", "o.parquet"):
+        assert run(["export", "-o", name]) == 0
+    assert run(["bundle", "--transcripts", "all", "-o", "b.zip"]) == 0
     run(["check", "--database"])
     out, err = capfdbinary.readouterr()
-    everything = out + err + b"".join(p.read_bytes() for p in folder.rglob("*") if p.is_file())
+    everything = out + err + b"".join(laid_bare(p) for p in folder.rglob("*") if p.is_file())
+    assert b"Possibly charged" in everything or b"[redacted]" in everything
     assert [value for value in CANARIES if value.encode() in everything] == []
     told = [line for line in journal(folder) if line["t"] == "attempt"]
     assert {line["http_status"] for line in told} >= {200, 400, 429, 500}

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from scipy.stats import binom
 
+import reports
 from mitigations.cli.app import run
 from mitigations.compose import reporting, running
 from mitigations.compose.looking import course_of
@@ -62,6 +63,22 @@ def test_a_clear_effect_ends_the_run_early_and_the_report_says_what_was_saved(
         course = course_of(store, plan.run_id)
         landed = store.trials_done(plan.run_id)
         made = reporting.report_run(store, plan, plan.run_id, commands=())
+        unpaid = made.run is not None and made.run.usd_saved
+        # As a paid model would have cost: each trial half a dollar, then one of unknown cost.
+        store._db.execute("update outcome set cost_usd = 0.5")
+        paid = reporting.report_run(store, plan, plan.run_id, commands=())
+        store._db.execute("update outcome set cost_usd = null where position = 0")
+        unknown = reporting.report_run(store, plan, plan.run_id, commands=())
+    saved = plan.trial_count - landed
+    assert unpaid is None, "a free run has saved trials and no money"
+    assert paid.run is not None
+    assert paid.run.usd_saved == pytest.approx(saved * 0.5)
+    page = tmp_path / "saved.md"
+    reports.write(paid, page)
+    assert f"Trials saved by stopping early | {saved:,}" in page.read_text()
+    assert rf"Money saved by stopping early | \${saved * 0.5:,.2f}" in page.read_text()
+    assert unknown.run is not None
+    assert unknown.run.usd_saved is None, "a sum with an unknown part is unknown"
     last = course.last
     assert last is not None
     assert last.stop

@@ -23,7 +23,7 @@ from mitigations.model import (
 )
 from mitigations.store import Landing, Store, recover
 from runner.budget import Budget, worst_case_of
-from runner.execute import remembered
+from runner.execute import Stop, remembered
 from runner.gateway import Gateway, RetryPolicy
 from runner.gateway.faults import Fault, FaultKind
 from runner.limits import Timer
@@ -136,6 +136,7 @@ async def start(world: World, store: Store, *, limit: float | None) -> None:
         sent=landing.sent,
         replied=landing.replied,
         withdrawn=landing.withdrawn,
+        stop=Stop(),
     )
     done = set(store.landed_of(RUN, {trial(n) for n in range(10)}))
     waiting = [n for n in range(10) if (trial(n), 0) not in done]

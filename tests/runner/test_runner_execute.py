@@ -1,11 +1,13 @@
 """Execution: bounded, stoppable without losing what is in flight, never paying twice."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
 from mitigations.errors import OverBudget, StorageFailed
 from mitigations.model import ModelSpec, Outcome, Reply, ReplyStatus, Request, Trial
+from runner.budget import Budget
 from runner.execute import Stop, execute, remembered
 from tests.builders import make_outcome, make_trial
 
@@ -114,7 +116,9 @@ def test_a_reply_that_was_paid_for_is_used_once_and_never_bought_again() -> None
         "a": Reply(status=ReplyStatus.ANSWERED, text="old"),
         "b": Reply(status=ReplyStatus.ERROR, text="old"),
     }
-    call = remembered(complete, known=known, sent=sent, replied=replied, withdrawn=withdrawn)
+    call = remembered(
+        complete, known=known, sent=sent, replied=replied, withdrawn=withdrawn, stop=Stop()
+    )
 
     async def go() -> list[str]:
         return [(await call(make_request(key))).text for key in ("a", "a", "b", "c")]
@@ -122,3 +126,44 @@ def test_a_reply_that_was_paid_for_is_used_once_and_never_bought_again() -> None
     assert asyncio.run(go()) == ["old", "new", "new", "new"]
     # An error was no answer, so it is asked again; every real call is announced before it is made.
     assert log == [f"{step} {key}" for key in "abc" for step in ("sent", "call", "replied")]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7, 64])
+def test_a_budget_stops_within_one_call_a_worker(workers: int) -> None:
+    """Trials of eight calls each; after the first refusal no worker sends more than one more."""
+    stop, budget = Stop(), Budget(40.0)
+    after: Counter[str] = Counter()
+    refused = []
+
+    async def complete(request: Request) -> Reply:
+        try:
+            # A refused first call leaves room for the small ones that follow others.
+            held = budget.reserve(5.0 if request.key.endswith("/0") else 0.01)
+        except OverBudget:
+            refused.append(request.key)
+            raise
+        if stop.reason is not None:
+            after[request.key.partition("/")[0]] += 1
+        await asyncio.sleep(0)
+        budget.settle(held, held.usd)
+        return Reply(status=ReplyStatus.ANSWERED)
+
+    async def nothing(*_: object) -> None:
+        await asyncio.sleep(0)
+
+    call = remembered(
+        complete, known={}, sent=nothing, replied=nothing, withdrawn=nothing, stop=stop
+    )
+
+    async def play(trial: Trial) -> Outcome:
+        for number in range(8):
+            await call(make_request(f"{trial.id}/{number}"))
+        return make_outcome(repeat=trial.repeat)
+
+    with pytest.raises(OverBudget):
+        asyncio.run(
+            execute(iter(trials(1000)), play=play, record=nothing, concurrency=workers, stop=stop)
+        )
+    assert refused
+    assert max(after.values(), default=0) <= 1
+    assert len(after) <= workers

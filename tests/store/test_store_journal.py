@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mitigations.errors import InvalidFile, StorageFailed
+from mitigations.errors import DatabaseBusy, InvalidFile, StorageFailed
 from mitigations.model import ModelSpec, Reply, ReplyStatus, Request
 from mitigations.store import Journal, Landing, Store, read_journal, recover
 from tests.builders import make_outcome
@@ -98,6 +98,25 @@ def test_a_read_only_folder_is_a_clear_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StorageFailed, match="cannot be opened"):
         Journal(tmp_path / "calls.jsonl")
+
+
+def test_a_journal_has_one_writer_at_a_time(tmp_path: Path) -> None:
+    """Two databases in one folder share it: a second run of the plan would pay for all again."""
+    path = tmp_path / "calls.jsonl"
+    first = Journal(path)
+    asyncio.run(first.append({"n": 1}))
+    with path.open("ab") as half:
+        half.write(b'{"n": 2')  # the first is in the middle of a line
+    with pytest.raises(DatabaseBusy, match="another process writes it") as refused:
+        Journal(path)
+    assert str(refused.value).count("\n") == 1
+    assert path.read_bytes().endswith(b'{"n": 2'), "what is being written is not cut off"
+    assert list(read_journal(path)) == [{"n": 1}], "and it can be read meanwhile"
+    first.close()
+    with pytest.raises(StorageFailed):
+        Journal(tmp_path)
+    Journal(path).close()
+    assert path.read_bytes() == b'{"n":1}\n'
 
 
 def make_landing(path: Path, store: Store, worst_usd: float = 0.0) -> Landing:

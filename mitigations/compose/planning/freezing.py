@@ -10,6 +10,7 @@ import variants
 from mitigations import __version__
 from mitigations.compose import approving
 from mitigations.compose.judging.rubrics import read_rubric
+from mitigations.compose.planning.key_free import refuse_keys
 from mitigations.errors import InvalidFile, MitigationsError, UnknownName
 from mitigations.files import read_text
 from mitigations.model import Discovery, ModelSpec, Plan, Scenario, Study
@@ -97,6 +98,7 @@ def plan_from(
     )
     plan = make_plan(study, parts, created=created)
     refuse_own_family(plan.judge, plan.models)
+    refuse_keys(plan, providers)
     return plan
 
 
