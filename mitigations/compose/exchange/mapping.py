@@ -25,7 +25,6 @@ PLACES = (
     "sample.id, log.name or text:WORDS"
 )
 MAX_NAME = 200
-_LONGEST_BITS = 4096
 
 
 def _listed(value: Any) -> Any:
@@ -158,8 +157,6 @@ def _plain(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int) and value.bit_length() > _LONGEST_BITS:
-        return f"{value:x}"  # in decimals Python refuses to write it
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     text = str(value).strip()
