@@ -104,10 +104,11 @@ def _compose(
                 line = event.start_mark.line + first_line if event.start_mark else None
                 fix = "Write the value out where it is needed."
                 raise InvalidFile(path, "YAML anchors and aliases are refused", fix=fix, line=line)
-            if getattr(event, "tag", None) is not None:
+            tag = getattr(event, "tag", None)
+            if tag is not None:
                 # Read as plain text it would mean something else than to whoever wrote it.
                 line = event.start_mark.line + first_line if event.start_mark else None
-                problem = f"the YAML tag {str(event.tag)[:40]!r} is refused"
+                problem = f"the YAML tag {str(tag)[:40]!r} is refused"
                 raise InvalidFile(path, problem, fix="Write the plain value.", line=line)
         return yaml.compose(text, Loader=loader)
     except RecursionError as exc:

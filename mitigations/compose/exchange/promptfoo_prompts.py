@@ -124,13 +124,13 @@ def _treatment(doc: YamlDoc, where: Place, raw: str) -> tuple[str, str]:
         return _cut(doc, where, raw, "user-start")
     texts: dict[str, str] = {}
     for message in chat if isinstance(chat, list) else [None]:
-        role = message.get("role") if isinstance(message, dict) else None
-        said = message.get("content") if isinstance(message, dict) else None
-        plain = isinstance(said, str) and set(message) == {"role", "content"}
-        if role not in ("system", "user") or role in texts or not plain:
+        about = message if isinstance(message, dict) else {}
+        role, said = about.get("role"), about.get("content")
+        texts_alone = isinstance(role, str) and isinstance(said, str) and len(about) == 2
+        if not texts_alone or role not in {"system", "user"} or role in texts:
             fix = "A chat prompt has one system and one user message, of text and nothing else."
             raise doc.error(where, "holds another message than those", fix)
-        texts[role] = said
+        texts[str(role)] = str(said)
     if _HOLE.sub("", texts.get("user", "")).strip():
         if _HOLE.sub("", texts.get("system", "")).strip():
             fix = "A variant is one text, in the system prompt or before the user's."
