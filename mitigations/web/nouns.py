@@ -161,6 +161,8 @@ class EstimateOut(Noun):
     power_at_smallest_change: Number
     expected_share: Number
     warnings: list[str]
+    unlabelled: str
+    """That no human labels of this judge are known; empty where some are."""
     lines: list[str]
     """The same in words."""
 

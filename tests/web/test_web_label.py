@@ -38,6 +38,15 @@ def test_a_sample_is_drawn_and_labelled_to_its_end(
         assert [one.severity for one in desk.book.labels()] == [n % 6 for n in range(1, 17)]
 
 
+def test_a_plan_leads_to_the_page_that_takes_labels(client: TestClient) -> None:
+    """On a page a command line is no help."""
+    page = client.get("/studies/first").text
+    said = "No human labels for the rules that judge: their errors are unknown; about "
+    assert said in page
+    assert 'After the run the page <a href="/label">Label</a> takes them.' in page
+    assert "--sample" not in page
+
+
 def test_a_labeller_sees_neither_arm_nor_model_nor_verdict(
     services: Services, client: TestClient, ran: str
 ) -> None:

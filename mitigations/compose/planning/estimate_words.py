@@ -29,7 +29,12 @@ def lines(plan: Plan, found: Estimate) -> list[str]:
         *(_line("Cache", text) for text in _cache_lines(found.cache)),
         *(_line("Status", f"{one.variant} {one.status} by {one.by}") for one in plan.approvals),
     ]
-    return result + [f"  Note: {warning}" for warning in found.warnings]
+    return result + [f"  Note: {note}" for note in (*found.warnings, *_labels(found))]
+
+
+def _labels(found: Estimate) -> list[str]:
+    missing = found.unlabelled
+    return [] if missing is None else [f"{missing.sentence} After the run: {missing.command}"]
 
 
 def _cache_lines(told: Sequence[str]) -> list[str]:
@@ -121,5 +126,5 @@ def as_json(plan: Plan, found: Estimate, *, lock: str) -> dict[str, Any]:
         "mde_like_these": found.mde_like_these,
         "cache": list(found.cache),
         "approvals": [{"variant": one.variant, "status": one.status} for one in plan.approvals],
-        "warnings": list(found.warnings),
+        "warnings": [*found.warnings, *_labels(found)],
     }

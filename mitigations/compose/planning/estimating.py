@@ -37,6 +37,17 @@ _DATED = re.compile(r"20\d\d-?[01]\d-?[0-3]\d|-\d{4}$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unlabelled:
+    """A judge of whose verdicts no human labels are known."""
+
+    sentence: str
+    wanted: int
+    """How many labels would make a useful correction."""
+    command: str
+    """What takes them, once the run is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """Size, price, time and power of a plan."""
 
@@ -64,6 +75,8 @@ class Estimate:
     cache: tuple[str, ...]
     """What the providers' prompt caches can serve; empty where no model is paid."""
     warnings: tuple[str, ...]
+    unlabelled: Unlabelled | None
+    """None where earlier runs hold labels of this judge."""
 
 
 def estimate(
@@ -106,8 +119,8 @@ def estimate(
             *headroom_notes(plan, pilots),
             *([unread + "."] if unread else []),
             *_warnings(plan, cells, most),
-            *_label_warning(plan, labelled),
         ),
+        unlabelled=None if labelled else _unlabelled(plan),
     )
 
 
@@ -242,14 +255,14 @@ def _warnings(plan: Plan, cells: int, most: float) -> list[str]:
     return found
 
 
-def _label_warning(plan: Plan, labelled: int) -> list[str]:
+def _unlabelled(plan: Plan) -> Unlabelled:
     """What a judge nobody has checked leaves open, and how to check it."""
-    if labelled:
-        return []
-    judge = ", ".join(model.route for model in plan.judge.models) or "the rules that judge"
+    judge = ", ".join(model.route for model in plan.judge.models)
+    whose = f"{judge}: its" if judge else "the rules that judge: their"
     wanted = useful_labels(plan)
-    text = (
-        f"no human labels for {judge}: its errors are unknown; about {wanted:,} would correct for "
-        f"them. After the run: mitigations label {plan.study} --sample {wanted} --by YOU"
+    return Unlabelled(
+        sentence=f"no human labels for {whose} errors are unknown; about {wanted:,} would correct "
+        "for them.",
+        wanted=wanted,
+        command=f"mitigations label {plan.study} --sample {wanted} --by YOU",
     )
-    return [text]

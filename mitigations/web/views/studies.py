@@ -212,6 +212,7 @@ def estimate(plan: Plan) -> EstimateOut:
         power_at_smallest_change=found.power_at_smallest,
         expected_share=found.expected_share,
         warnings=list(found.warnings),
+        unlabelled=found.unlabelled.sentence if found.unlabelled else "",
         lines=[line.strip() for line in estimate_words.lines(plan, found)],
     )
     _ESTIMATES[plan.hash] = made
