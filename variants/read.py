@@ -140,7 +140,7 @@ def _read_text(path: Path) -> str:
             raw = handle.read(MAX_BYTES + 1)
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
-        raise InvalidFile(path, f"cannot be read: {reason}", fix="Check the path.") from exc
+        raise InvalidFile(path, f"cannot be read: {reason}") from exc
     if len(raw) > MAX_BYTES:
         problem = f"is larger than {MAX_BYTES // 1024} KB"
         raise InvalidFile(path, problem, fix="A prompt of that size fits no model; shorten it.")

@@ -132,7 +132,9 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = app(_globals_first(arguments), standalone_mode=False)
     except MitigationsError as exc:
-        typer.echo(f"mitigations: {exc}", err=True)
+        from mitigations.cli.nearby import hint  # noqa: PLC0415 - start-up stays light
+
+        typer.echo(f"mitigations: {exc}{hint(exc)}", err=True)
         return exc.exit_code
     except typer.TyperException as exc:
         typer.echo(f"mitigations: {exc.format_message()}\n  Try --help.", err=True)

@@ -26,7 +26,7 @@ def new(
 ) -> None:
     """Write a variant file to fill in, from a template or from another variant."""
     path = create(name, from_=from_, folder=folder)
-    session(context).say(f"wrote {path}\nnext: edit it, then `mitigations check {path}`")
+    session(context).say(f"Wrote {path}.\nNext: edit it, then mitigations check {path}")
 
 
 def create(name: str, *, from_: str | None, folder: Path) -> Path:
@@ -39,8 +39,10 @@ def create(name: str, *, from_: str | None, folder: Path) -> Path:
         raise CannotCreate(f"{name[:80]!r} cannot be an id\n  {fix}")
     path = folder / f"{name}.md"
     if path.exists() or name in variants.library():
-        what = f"{path} exists already" if path.exists() else f"{name!r} is a shipped variant"
-        raise CannotCreate(f"{what}\n  Choose another id, or `--from {name}`.")
+        there = path.exists()
+        what = f"{path} exists already" if there else f"{name!r} is a shipped variant"
+        fix = "Edit it, or copy it" if there else "Copy it"
+        raise CannotCreate(f"{what}\n  {fix} under another id: mitigations new ID --from {name}")
     if from_ is None:
         text = variants.template(name)
     else:

@@ -73,9 +73,9 @@ def evaluation_hint(variant: Variant, _: LintContext) -> Iterator[Hit]:
 @rule(Severity.ERROR, "A template's placeholder was left in the text.")
 def placeholder(variant: Variant, _: LintContext) -> Iterator[Hit]:
     """Left-over instructions to the author, in the front matter too."""
-    for value in (variant.title, variant.hypothesis, variant.author):
-        for _line, wording in matches(PLACEHOLDER, value):
-            yield Hit(0, f"the placeholder {wording!r} is still there", "Fill it in.")
+    for key in ("title", "hypothesis", "author"):
+        for _line, wording in matches(PLACEHOLDER, getattr(variant, key)):
+            yield Hit(0, f"{key}: the placeholder {wording!r} is still there", "Fill it in.")
     for line, wording in matches(PLACEHOLDER, variant.text):
         yield Hit(line, f"the placeholder {wording!r} is still there", "Write the text or cut it.")
 

@@ -8,14 +8,14 @@ from typing import Any
 from mitigations.compose import workspace
 from mitigations.compose.checking.variants import check_variants, lines, plain
 from mitigations.compose.planning import amending, plan_from, workspace_of
-from mitigations.errors import InvalidFile, MitigationsError
+from mitigations.errors import InvalidFile, MitigationsError, UnknownName
 from mitigations.model import Assessment, Plan, Scenario, ScriptedReply
 from mitigations.providers import FILE_NAME, read_providers
 from mitigations.scenarios import builtin_packs, check_pack, load_pack
 from mitigations.study import read_study
 from runner.compose import realise
 from runner.rules import assess
-from variants import variant_files
+from variants import library, variant_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +39,18 @@ def check_paths(paths: Sequence[Path]) -> list[Result]:
     results: list[Result] = []
     for path in paths:
         if not path.exists():
-            raise InvalidFile(path, f"does not exist, and there is no variant {path.name!r}")
+            raise _missing(path)
         results += _folder(path) if path.is_dir() else _file(path)
     if not results:
         raise InvalidFile(paths[0], "holds nothing to check", fix="Start with `mitigations init`.")
     return results
+
+
+def _missing(path: Path) -> MitigationsError:
+    if path.suffix or path.name != str(path):
+        return InvalidFile(path, "does not exist")
+    known = {*library(), *(file.stem for file in variant_files(Path("variants")))}
+    return UnknownName("file or variant", path.name, known)
 
 
 def _folder(folder: Path) -> Iterator[Result]:

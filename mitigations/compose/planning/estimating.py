@@ -30,6 +30,8 @@ TYPICAL_OUTPUT_TOKENS = 250
 BYTES_PER_TOKEN = 4
 SECONDS_PER_CALL = {"local": 2.5, "simulated": 0.001}
 REMOTE_SECONDS = 8.0
+OWN_SECONDS = 0.0025
+"""Of one core for each trial, however fast the models answer (`docs/benchmarks-runner.md`)."""
 BATCH_SECONDS = 3600.0
 """Both providers say that most batches end within an hour; all end within 24."""
 _DATED = re.compile(r"20\d\d-?[01]\d-?[0-3]\d|-\d{4}$")
@@ -211,7 +213,7 @@ def _seconds(plan: Plan) -> float:
     judges = seats(plan.judge)
     if judges:
         total += judged / len(judges) * sum(_pace(judge) for judge in judges)
-    return total / default_concurrency(plan)
+    return max(total / default_concurrency(plan), plan.trial_count * OWN_SECONDS)
 
 
 def _pace(model: ModelSpec) -> float:
