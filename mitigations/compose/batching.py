@@ -156,8 +156,17 @@ class Batching:
 @asynccontextmanager
 async def by_batch(run: Batching, known: dict[str, Reply]) -> AsyncIterator[Complete]:
     """`complete` of a batched run; `known` are replies that are paid for already."""
-    calls = run.calls
     book = Book(run.journal.with_name(BOOK), run=run.plan.run_id, calls=run.journal, now=run.now)
+    try:
+        async with _batched(run, known, book) as complete:
+            yield complete
+    finally:
+        await book.close()
+
+
+@asynccontextmanager
+async def _batched(run: Batching, known: dict[str, Reply], book: Book) -> AsyncIterator[Complete]:
+    calls = run.calls
     around = Around(
         line_of=calls.gateway.batches,
         book=book,
@@ -196,4 +205,3 @@ async def by_batch(run: Batching, known: dict[str, Reply]) -> AsyncIterator[Comp
             return await inner(replace(request, model=spec))
 
         yield complete
-    await book.close()
