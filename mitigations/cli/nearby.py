@@ -8,9 +8,17 @@ from mitigations.errors import InvalidFile, MitigationsError
 
 def hint(error: MitigationsError) -> str:
     """A line of its own, or nothing. Only where a file is missing and nothing better is known."""
-    if not isinstance(error, InvalidFile) or error.fix or Path(error.path).exists():
+    if not isinstance(error, InvalidFile) or error.fix:
         return ""
-    missing = Path(error.path)
+    try:
+        return _near(Path(error.path))
+    except (OSError, ValueError):  # a name that no system takes has nothing near it
+        return ""
+
+
+def _near(missing: Path) -> str:
+    if missing.exists():
+        return ""
     folder = missing.parent
     if not folder.is_dir():
         return f"\n  There is no folder {folder} in {Path.cwd()}: is this the workspace?"
